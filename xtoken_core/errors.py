@@ -1,0 +1,21 @@
+"""
+The errors that a user can cause. Each message says what was asked, what was found and what to do.
+
+A page or the shell catches `XTokenError` and nothing else; anything that isn't one is a bug of ours.
+"""
+
+
+class XTokenError(ValueError):
+    """A user's input can't be used; the message is one sentence or two for the user."""
+
+
+class TokenizerError(XTokenError):
+    """A tokenizer can't be found, fetched or read."""
+
+
+class TextError(XTokenError):
+    """A text can't be read or is larger than a stated limit."""
+
+
+class AlignmentError(XTokenError):
+    """Two token sequences can't be aligned as asked."""
