@@ -165,13 +165,9 @@ def _from_hub(name: str) -> Tokenizer:
     )
 
 
-def _with_config(
-    content: bytes, configs: Mapping[str, bytes], *, name: str, source: str, licence: str
-) -> Tokenizer:
+def _with_config(content: bytes, configs: Mapping[str, bytes], *, name: str, source: str, licence: str) -> Tokenizer:
     """A tokenizer.json with the files beside it: they declare roles and the size of the model's head."""
-    parsed: dict[str, dict[str, Any]] = {
-        file: parse_json(data, f"{name}, {file},") for file, data in configs.items()
-    }
+    parsed: dict[str, dict[str, Any]] = {file: parse_json(data, f"{name}, {file},") for file, data in configs.items()}
     declared: dict[str, str] = {}
     for config in parsed.values():
         declared = declared_roles(config) | declared

@@ -46,6 +46,7 @@ def fetch(name: str) -> Fetched:
 def _commit(repository: str, revision: str) -> tuple[str, str]:
     """The commit that a revision names and the licence on the model card; from the local cache where no hub answers."""
     # imported here: it takes a while, and only a hub id needs it
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub import errors as hub_errors
 
@@ -65,11 +66,12 @@ def _commit(repository: str, revision: str) -> tuple[str, str]:
         ) from error
     except hub_errors.RevisionNotFoundError as error:
         raise TokenizerError(
-            f"The hub's repository {repository} has no revision {revision!r}. Leave out @{revision} for its main branch."
+            f"The hub's repository {repository} has no revision {revision!r}. "
+            f"Leave out @{revision} for its main branch."
         ) from error
     except hub_errors.HfHubHTTPError as error:
         raise TokenizerError(f"The hub refused {repository}: {error}. Try again later.") from error
-    except (hub_errors.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         return _cached_commit(repository, revision, error), "see its model card on the hub"
     return str(info.sha), str(getattr(info.card_data, "license", None) or "see its model card on the hub")
 
@@ -88,8 +90,9 @@ def _cached_commit(repository: str, revision: str, cause: Exception) -> str:
 
 def _file(repository: str, commit: str, file: str) -> Path | None:
     """One file of a commit, from the cache or the network; None where the repository lacks it."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    import httpx2
     from huggingface_hub import errors as hub_errors
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     cached = try_to_load_from_cache(repository, file, revision=commit)
     if isinstance(cached, str):
@@ -100,7 +103,7 @@ def _file(repository: str, commit: str, file: str) -> Path | None:
         return None  # offline, and this file was never fetched: the cached tokenizer.json is used without it
     except hub_errors.EntryNotFoundError:
         return None
-    except (hub_errors.HTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise TokenizerError(
             f"{file} of the hub's repository {repository} couldn't be fetched: {error}. "
             f"Try again, choose a bundled tokenizer, or upload a tokenizer.json."

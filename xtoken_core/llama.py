@@ -11,7 +11,6 @@ import base64
 import importlib.util
 import json
 import lzma
-import os
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
@@ -36,7 +35,7 @@ _SKELETON = Path(__file__).parent / "data" / "tokenizers" / "llama-3.2.skeleton.
 
 
 def tokenizer_json() -> bytes:
-    """The official file's bytes, from the user's cache folder or built anew. Raises TokenizerError without the package."""
+    """The official file's bytes, from the user's cache folder or built anew. Raises TokenizerError where neither is."""
     cached = cache_file()
     try:
         content = cached.read_bytes()
@@ -105,6 +104,6 @@ def _write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(content)
-        os.replace(file.name, path)
+        Path(file.name).replace(path)
     except OSError:
         return

@@ -42,7 +42,7 @@ MISMATCH_PAIR = Move(1, 1, -2, ChunkKind.MISMATCH)
 STUDENT_GAP = Move(1, 0, -1, ChunkKind.STUDENT_GAP)
 TEACHER_GAP = Move(0, 1, -1, ChunkKind.TEACHER_GAP)
 
-# of the last steps into a cell that reach the same score, the earliest here is taken
+# of the steps into a cell that reach the same score, the earliest here is taken
 MOVES = (EXACT_PAIR, *MERGES, MISMATCH_PAIR, STUDENT_GAP, TEACHER_GAP)
 
 Moves = npt.NDArray[np.uint8]
@@ -53,8 +53,8 @@ def align_paper(student: TokenSequence, teacher: TokenSequence, *, max_cells: in
 
     An exact pair scores +3, a pair whose bytes differ -3, a merge of k tokens with one token of the same bytes
     +1.5 k, a skipped token -1.5 (arXiv 2605.21699). Tokens are compared by bytes, marks by role, and a mark is in no
-    merge. Ties are broken from the end of the text: exact pair, merge (fewest tokens, then the student's), mismatched
-    pair, student gap, teacher gap. Raises AlignmentError where T_s · T_t exceeds `max_cells`.
+    merge. Of the steps into a cell that reach the same score the order is: exact pair, merge (at most one of these fits
+    a cell), mismatched pair, student gap, teacher gap. Raises AlignmentError where T_s · T_t exceeds `max_cells`.
 
     >>> from xtoken_core.sequence import sequence_of
     >>> [chunk.shape.value for chunk in align_paper(sequence_of([b"a", b"201"]), sequence_of([b"a", b"2", b"0", b"1"]))]
@@ -139,7 +139,7 @@ def next_row(rows: deque[Ints], student_runs: Ints, teacher_runs: Ints, moves: M
     """
     scores = rows[-1] + STUDENT_GAP.units
     moves[:] = MOVES.index(STUDENT_GAP)
-    for move in (MISMATCH_PAIR, *reversed(MERGES), EXACT_PAIR):  # backwards, so that the later of a tie may overwrite
+    for move in reversed(MOVES[:-2]):  # backwards, so that the earlier of a tie overwrites the later
         columns = columns_of(move, student_runs, teacher_runs)
         if not len(columns):
             continue

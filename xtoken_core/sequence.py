@@ -74,5 +74,9 @@ def sequence_of(tokens: list[bytes], roles: dict[int, str] | None = None) -> Tok
         ids=np.arange(len(tokens), dtype=np.int32),
         data=b"".join(tokens),
         ends=np.cumsum(lengths, dtype=np.int64),
-        marks=tuple(Mark(k, roles.get(k, "empty"), f"<{roles.get(k, 'empty')}>") for k, n in enumerate(lengths) if not n),
+        marks=tuple(_plain_mark(k, roles.get(k, "empty")) for k, length in enumerate(lengths) if not length),
     )
+
+
+def _plain_mark(position: int, role: str) -> Mark:
+    return Mark(position, role, f"<{role}>")

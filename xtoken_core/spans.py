@@ -16,7 +16,7 @@ from xtoken_core.sequence import Ints, TokenSequence
 
 
 class ChunkKind(IntEnum):
-    """EXACT: both spans spell the same bytes. MISMATCH: both hold tokens, the bytes differ. A gap: one side is empty."""
+    """EXACT: both spans spell the same bytes. MISMATCH: both hold tokens, the bytes differ. Gap: one side is empty."""
 
     EXACT = 0
     MISMATCH = 1

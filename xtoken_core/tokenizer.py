@@ -131,9 +131,7 @@ def parse_json(content: bytes, name: str) -> dict[str, Any]:
     try:
         spec = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise TokenizerError(
-            f"{name} is not JSON ({error}). Choose the tokenizer.json of a fast tokenizer."
-        ) from error
+        raise TokenizerError(f"{name} is not JSON ({error}). Choose the tokenizer.json of a fast tokenizer.") from error
     if not isinstance(spec, dict):
         raise TokenizerError(
             f"{name} is JSON, but holds a {type(spec).__name__}. Choose the tokenizer.json of a fast tokenizer."

@@ -146,8 +146,9 @@ def _speller(spec: Mapping[str, Any]) -> "ByteLevel | SentencePiece":
     if spec["model"].get("byte_fallback") or "ByteFallback" in stages or "Metaspace" in stages:
         return SentencePiece()
     raise TokenizerError(
-        f"The tokenizer is BPE, but neither byte-level nor SentencePiece style (its steps: {', '.join(stages) or 'none'}), "
-        f"so the bytes of its tokens aren't known. Choose a tokenizer.json with a ByteLevel or Metaspace step."
+        f"The tokenizer is BPE, but neither byte-level nor SentencePiece style "
+        f"(its steps: {', '.join(stages) or 'none'}), so the bytes of its tokens aren't known. "
+        f"Choose a tokenizer.json with a ByteLevel or Metaspace step."
     )
 
 
@@ -173,7 +174,7 @@ class ByteLevel:
     """Byte-level BPE: one letter of the alphabet is one byte."""
 
     # what is below U+0100 and no letter mustn't pass for the byte of its number: it's sent where Latin-1 can't follow
-    _letters = {code: 0xFFFF for code in range(0x100)} | dict(ALPHABET)
+    _letters = dict.fromkeys(range(0x100), 0xFFFF) | dict(ALPHABET)
 
     def __call__(self, forms: Sequence[str]) -> list[bytes]:
         return [self._spell(form) for form in forms]

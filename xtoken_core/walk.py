@@ -181,9 +181,9 @@ def _anchor(
         for b, at in enumerate(bounds_t[j : j + block]):
             keys.setdefault(teacher[at : at + ANCHOR_BYTES], b)
         skips = (
-            (a + b, a, b)
+            (a + found, a, found)
             for a, at in enumerate(bounds_s[i : i + block])
-            if (b := keys.get(student[at : at + ANCHOR_BYTES])) is not None and a + b > 0
+            if (found := keys.get(student[at : at + ANCHOR_BYTES])) is not None and a + found > 0
         )
         total, a, b = min(skips, default=(block, 0, 0))
         # a pair further off than the block could have a nearer rival outside it

@@ -1,0 +1,130 @@
+"""
+The same jobs from a shell: `python -m xtoken_core COMMAND`.
+
+An error of the user's is one line on stderr and exit code 2; everything else goes to stdout.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from xtoken_core import catalog, export, llama, texts
+from xtoken_core.alignment import Scoring, align
+from xtoken_core.display import visible, visible_form
+from xtoken_core.errors import TextError, XTokenError
+from xtoken_core.sequence import TokenSequence
+from xtoken_core.spans import Alignment, Chunk, Span
+
+NAMES = "a name of the catalogue, a path of a tokenizer.json or its folder, or a hub id"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors in one line; argparse would print its usage before them."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help lists the options\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+    except XTokenError as error:
+        print(f"xtoken_core: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="xtoken_core", description="Two tokenizers, one text, and what a teacher can teach.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    tokenizers = commands.add_parser("tokenizers", help="list the tokenizers that have a name")
+    tokenizers.add_argument("--json", action="store_true", help="as JSON")
+    tokenizers.set_defaults(command=_tokenizers)
+
+    aligned = commands.add_parser("align", help="align two tokenizations of one text")
+    aligned.add_argument("student", metavar="STUDENT", help=NAMES)
+    aligned.add_argument("teacher", metavar="TEACHER", help=NAMES)
+    source = aligned.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", help="the text itself")
+    source.add_argument("--file", type=Path, help="a file in UTF-8; of a .jsonl file one field of one record")
+    aligned.add_argument("--field", help="the field of a .jsonl file; its first text field if left out")
+    aligned.add_argument("--record", type=int, default=1, help="the record of a .jsonl file, from 1")
+    aligned.add_argument(
+        "--special",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="with the special tokens that the tokenizers add by themselves, such as BOS (default: on)",
+    )
+    aligned.add_argument(
+        "--scoring", choices=get_args(Scoring), default="exact", help="exact: ours; paper; surface: GOLD as published"
+    )
+    aligned.add_argument("--json", action="store_true", help="as JSON")
+    aligned.set_defaults(command=_align)
+    return parser
+
+
+def _tokenizers(options: argparse.Namespace) -> None:
+    if options.json:
+        _print_json([export.entry_json(entry) for entry in catalog.ENTRIES.values()])
+        return
+    for entry in catalog.ENTRIES.values():
+        print(f"{entry.name:13} {entry.ids:>8,} ids  sha256 {entry.sha256[:12]}  {entry.licence:28}  {entry.source}")
+    print(llama.NOTICE)
+
+
+def _align(options: argparse.Namespace) -> None:
+    text = options.text if options.text is not None else _read(options)
+    student, teacher = catalog.load(options.student), catalog.load(options.teacher)
+    alignment = align(
+        student.encode(text, special=options.special),
+        teacher.encode(text, special=options.special),
+        scoring=options.scoring,
+    )
+    if options.json:
+        _print_json(export.as_json(student, teacher, alignment, scoring=options.scoring))
+        return
+    for tokenizer, sequence in ((student, alignment.student), (teacher, alignment.teacher)):
+        print(f"{tokenizer.name}  sha256 {tokenizer.sha256[:12]}  {len(sequence):,} tokens")
+    print("".join(f"{shape.value} {count:,}  " for shape, count in alignment.counts().items() if count).rstrip())
+    for chunk in alignment:
+        print(_line(alignment, chunk))
+
+
+def _read(options: argparse.Namespace) -> str:
+    name = str(options.file)
+    try:
+        content = options.file.read_bytes()
+    except OSError as error:
+        raise TextError(f"{name} can't be read: {error.strerror}. Check the path.") from error
+    text = texts.decode(content, name)
+    if options.file.suffix != ".jsonl":
+        return text
+    records = texts.json_lines(text, name)
+    field = options.field or next(iter(records.fields()), "text")
+    return records.text(options.record - 1, field)
+
+
+def _line(alignment: Alignment, chunk: Chunk) -> str:
+    student = _tokens(alignment.student, chunk.student)
+    teacher = _tokens(alignment.teacher, chunk.teacher)
+    return f"{chunk.shape.value:12} {student or '∅'}  =  {teacher or '∅'}"
+
+
+def _tokens(sequence: TokenSequence, span: Span) -> str:
+    marks = {mark.position: f"[{visible_form(mark.form)}]" for mark in sequence.marks_between(span.start, span.stop)}
+    tokens = (marks.get(k) or visible(sequence.bytes_between(k, k + 1)) for k in range(span.start, span.stop))
+    return " | ".join(tokens)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value))

@@ -1,0 +1,54 @@
+"""
+Token bytes as one line of text that is safe to print: whitespace drawn, the invisible named, part characters in hex.
+
+    b" the"       ·the
+    b"\\xe2\\x80"   ⟨E2 80⟩
+    b"a\\tb\\n"     a→b↵
+
+Nothing here can move a cursor, reverse a line or hide: control, format and unassigned characters are spelled out.
+"""
+
+import unicodedata
+
+DRAWN = {" ": "·", "\t": "→", "\n": "↵", "\r": "␍"}
+_HIDDEN = ("C", "Zl", "Zp", "Zs")  # categories: controls, formats, surrogates, unassigned, separators
+_ALSO_HIDDEN = ("HANGUL FILLER", "HALFWIDTH HANGUL FILLER", "BRAILLE PATTERN BLANK", "COMBINING GRAPHEME JOINER")
+
+
+def visible(data: bytes) -> str:
+    """Bytes as a line of printable text; every byte is shown.
+
+    >>> visible(b" caf\\xc3\\xa9\\n"), visible("a\\u200db".encode()), visible(b"\\xf0\\x9f")
+    ('·café↵', 'a⟨U+200D⟩b', '⟨F0 9F⟩')
+    """
+    shown: list[str] = []
+    broken: list[str] = []
+    for character in data.decode(errors="surrogateescape"):
+        if "\udc80" <= character <= "\udcff":
+            broken.append(f"{ord(character) - 0xDC00:02X}")
+            continue
+        shown += _chip(broken)
+        broken = []
+        shown.append(_drawn(character))
+    return "".join([*shown, *_chip(broken)])
+
+
+def _chip(broken: list[str]) -> list[str]:
+    return [f"⟨{' '.join(broken)}⟩"] if broken else []
+
+
+def _drawn(character: str) -> str:
+    if character in DRAWN:
+        return DRAWN[character]
+    hidden = unicodedata.category(character).startswith(_HIDDEN) or unicodedata.name(character, "") in _ALSO_HIDDEN
+    return f"⟨U+{ord(character):04X}⟩" if hidden else character
+
+
+def visible_form(form: str) -> str:
+    """A vocabulary's own string for a token, with what can't be seen spelled out."""
+    return visible(form.encode(errors="surrogatepass"))
+
+
+def spaced_hex(data: bytes) -> str:
+    """Bytes as E2 80 8D."""
+    return data.hex(" ").upper()
