@@ -116,9 +116,18 @@ def test_a_mark_is_in_no_merge() -> None:
     assert score([b"a"], [BOS, b"a"]) == 1.5
 
 
-def test_a_merge_is_preferred_to_a_pair_of_the_same_score() -> None:
-    # from the end, a 1-2 merge with a gap before it and an exact pair with a gap after it both score 1.5
-    assert shown(aligned([b"a", b"aa"], [b"a", b"a"])) == [(1, 0, "student_gap"), (1, 2, "exact")]
+def test_a_merge_is_preferred_to_a_mismatched_pair_of_the_same_score() -> None:
+    # ab|a and ba|b,a score -3 + 3; ab|a,b and ba|a score 3 - 3
+    assert shown(aligned([b"ab", b"ba"], [b"a", b"b", b"a"])) == [(1, 1, "mismatch"), (1, 2, "exact")]
+
+
+def test_an_exact_pair_is_preferred_to_a_gap_so_the_gap_comes_first() -> None:
+    assert shown(aligned([b"a"], [b"a", b"a"])) == [(0, 1, "teacher_gap"), (1, 1, "exact")]
+
+
+def test_a_student_gap_at_the_end_is_preferred_to_a_teacher_gap() -> None:
+    steps = [(0, 1, "teacher_gap"), (1, 1, "exact"), (1, 0, "student_gap")]
+    assert shown(aligned([b"a", b"b"], [b"b", b"a"])) == steps
 
 
 def test_a_mismatched_pair_is_preferred_to_two_gaps() -> None:
@@ -146,7 +155,7 @@ def test_bytes_that_are_no_utf8_are_compared_as_they_are() -> None:
 
 
 @given(TOKENS, TOKENS)
-@example([b"a", b"aa"], [b"a", b"a"])
+@example([b"ab", b"ba"], [b"a", b"b", b"a"])
 def test_score_and_steps_are_those_of_the_slow_recursion(student: Tokens, teacher: Tokens) -> None:
     total, steps = slow_path(student, teacher)
     assert score(student, teacher) == total

@@ -3,11 +3,12 @@
 from itertools import pairwise
 from time import perf_counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xtoken_core.sequence import TokenSequence, sequence_of
+from xtoken_core.sequence import Mark, TokenSequence, sequence_of
 from xtoken_core.spans import Alignment, ChunkKind, Span
 from xtoken_core.surface import added_by_each, align_surface, collapse
 
@@ -130,6 +131,13 @@ def test_an_open_group_of_equal_bytes_is_a_collapse_where_it_could_be_split() ->
     assert collapse(alignment) == alignment.chunk(0)
 
 
+def test_a_collapse_is_found_where_both_sides_have_other_byte_offsets() -> None:
+    people: Tokens = [b" people"] * 5
+    alignment = aligned([BOS, SMILE, *people], [b"<bos>", SMILE[:2], SMILE[2:], *people])
+    assert shown(alignment) == [(1, 1, "mismatch"), (6, 7, "exact")]
+    assert collapse(alignment) == alignment.chunk(1)
+
+
 def test_the_second_half_of_a_split_character_begins_the_next_group() -> None:
     split: Tokens = [E_ACUTE[:1], E_ACUTE[1:], b"b"]
     assert shown(aligned(split, split)) == [(1, 1, "exact"), (2, 2, "exact")]
@@ -148,6 +156,11 @@ def test_marks_alone_are_exact_by_role() -> None:
 def test_a_mark_glued_to_text_is_not_exact() -> None:
     assert shown(aligned([BOS, b"a"], [b"a"])) == [(2, 1, "mismatch")]
     assert shown(aligned([b"a", BOS, b"b"], [b"a", b"b"])) == [(1, 1, "exact"), (2, 1, "mismatch")]
+
+
+def test_a_mark_without_a_form_joins_the_group_behind_it() -> None:
+    silent = TokenSequence(np.arange(3), b"ab", np.array([0, 1, 2]), (Mark(0, BOS, ""),))
+    assert shown(align_surface(silent, silent)) == [(2, 2, "mismatch"), (1, 1, "exact")]
 
 
 def test_text_that_spells_a_mark_closes_with_it_as_a_mismatch() -> None:

@@ -9,7 +9,7 @@ and the program over its cells finds the chunks inside:
     teacher   Hello |  café     | !         walk         | program | walk
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Literal
 
@@ -22,10 +22,13 @@ from xtoken_core.program import Side
 from xtoken_core.sequence import Ints, TokenSequence
 from xtoken_core.spans import Alignment, Chunk, ChunkKind, Span
 from xtoken_core.surface import align_surface
+from xtoken_core.walk import short_cuts
 
 Scoring = Literal["exact", "paper", "surface"]
 
-MAX_CELLS = 4096  # a larger window is cut where both sides agree in NFC; what then is still larger stays one mismatch
+Cutter = Callable[[Side, Side], list[tuple[int, int]]]
+
+MAX_CELLS = 4096  # a larger window is cut first; a piece that nothing cuts stays one mismatch
 
 
 def align(student: TokenSequence, teacher: TokenSequence, *, scoring: Scoring = "exact") -> Alignment:
@@ -92,15 +95,17 @@ def _shifted(chunk: Chunk, student: int, teacher: int) -> Chunk:
     )
 
 
-def _exact_chunks(student: Side, teacher: Side) -> list[Chunk]:
-    """The exact chunks of a window; a large one is cut first, so that the cost stays linear."""
+def _exact_chunks(student: Side, teacher: Side, cutters: tuple[Cutter, ...] = (common_cuts, short_cuts)) -> list[Chunk]:
+    """The exact chunks of a window; a large one is cut into pieces first, so that the cost stays linear."""
     if _cells(len(student), len(teacher)) <= MAX_CELLS:
         return program.matches(student, teacher)
+    if not cutters:
+        return []
+    cuts = {(0, 0), *cutters[0](student, teacher), (len(student), len(teacher))}
     chunks: list[Chunk] = []
-    for (i, j), (i_next, j_next) in pairwise(common_cuts(student, teacher)):
-        if _cells(i_next - i, j_next - j) <= MAX_CELLS:
-            found = program.matches(student.cut(i, i_next), teacher.cut(j, j_next))
-            chunks += [_shifted(chunk, i, j) for chunk in found]
+    for (i, j), (i_next, j_next) in pairwise(sorted(cuts)):
+        found = _exact_chunks(student.cut(i, i_next), teacher.cut(j, j_next), cutters[1:])
+        chunks += [_shifted(chunk, i, j) for chunk in found]
     return chunks
 
 

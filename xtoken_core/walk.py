@@ -14,10 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xtoken_core.program import Side
 from xtoken_core.sequence import Ints, TokenSequence
 from xtoken_core.spans import Span
 
 ANCHOR_BYTES = 16  # after a difference both sides must agree on so many bytes before the walk goes on
+SHORT_ANCHOR_BYTES = 4  # inside a window that is too large for the program
 MARGIN = 2  # chunks on either side of a difference that its window takes in
 FIRST_BLOCK = 8
 
@@ -128,13 +130,14 @@ def stretches(student: bytes, teacher: bytes, ends_s: Ints, ends_t: Ints) -> tup
     """
     if student == teacher:
         return np.array([0]), np.array([0]), np.array([len(student)])
-    found = list(_stretches(student, teacher, [0, *ends_s.tolist()], [0, *ends_t.tolist()]))
+    bounds_s, bounds_t = [0, *ends_s.tolist()], [0, *ends_t.tolist()]
+    found = list(_stretches(student, teacher, bounds_s, bounds_t, ANCHOR_BYTES))
     first_s, first_t, length = np.array(found).T
     return first_s, first_t, length
 
 
 def _stretches(
-    student: bytes, teacher: bytes, bounds_s: list[int], bounds_t: list[int]
+    student: bytes, teacher: bytes, bounds_s: list[int], bounds_t: list[int], anchor: int
 ) -> Iterator[tuple[int, int, int]]:
     i = j = 0
     while True:
@@ -144,7 +147,7 @@ def _stretches(
         yield first_s, first_t, bounds_s[i] - first_s
         if i == len(bounds_s) - 1 and j == len(bounds_t) - 1:
             return
-        i, j = _anchor(student, teacher, bounds_s, bounds_t, i, j)
+        i, j = _anchor(student, teacher, bounds_s, bounds_t, i, j, anchor)
 
 
 def _agreement(left: bytes, at_left: int, right: bytes, at_right: int) -> int:
@@ -172,21 +175,47 @@ def _last_shared(bounds_s: list[int], bounds_t: list[int], i: int, j: int, agree
 
 
 def _anchor(
-    student: bytes, teacher: bytes, bounds_s: list[int], bounds_t: list[int], i: int, j: int
+    student: bytes, teacher: bytes, bounds_s: list[int], bounds_t: list[int], i: int, j: int, anchor: int
 ) -> tuple[int, int]:
-    """The nearest later boundaries from which ANCHOR_BYTES agree; the two ends, which have no bytes left, always do."""
+    """The nearest later boundaries from which `anchor` bytes agree; the two ends, which have no bytes left, always do."""
     block = FIRST_BLOCK
     while True:
         keys: dict[bytes, int] = {}
         for b, at in enumerate(bounds_t[j : j + block]):
-            keys.setdefault(teacher[at : at + ANCHOR_BYTES], b)
+            keys.setdefault(teacher[at : at + anchor], b)
         skips = (
             (a + found, a, found)
             for a, at in enumerate(bounds_s[i : i + block])
-            if (found := keys.get(student[at : at + ANCHOR_BYTES])) is not None and a + found > 0
+            if (found := keys.get(student[at : at + anchor])) is not None and a + found > 0
         )
         total, a, b = min(skips, default=(block, 0, 0))
         # a pair further off than the block could have a nearer rival outside it
         if total < block or (a + b > 0 and block > max(len(bounds_s) - i, len(bounds_t) - j)):
             return i + a, j + b
         block *= 2
+
+
+def short_cuts(student: Side, teacher: Side) -> list[tuple[int, int]]:
+    """Cells (i, j) of a large window at which the walk, content with short anchors, finds a shared boundary."""
+    data_s, bounds_s, tokens_s = _text_only(student)
+    data_t, bounds_t, tokens_t = _text_only(teacher)
+    cells: list[tuple[int, int]] = []
+    for first_s, first_t, length in _stretches(data_s, data_t, bounds_s, bounds_t, SHORT_ANCHOR_BYTES):
+        here_s = _bounds_within(bounds_s, first_s, length)
+        here_t = _bounds_within(bounds_t, first_t, length)
+        cells += [(tokens_s[here_s[at]], tokens_t[here_t[at]]) for at in sorted(here_s.keys() & here_t.keys())]
+    return cells
+
+
+def _text_only(side: Side) -> tuple[bytes, list[int], list[int]]:
+    """The window's bytes, the boundaries of its text tokens in them, and how many tokens lie before each boundary."""
+    first = side.starts[0]
+    text = [token for token in range(len(side)) if not side.is_mark(token)]
+    bounds = [0, *(side.starts[token + 1] - first for token in text)]
+    return side.data[first : side.starts[-1]], bounds, [0, *(token + 1 for token in text)]
+
+
+def _bounds_within(bounds: list[int], first: int, length: int) -> dict[int, int]:
+    """Offset from the stretch's start -> index of the boundary there."""
+    start, stop = bisect_left(bounds, first), bisect_right(bounds, first + length)
+    return {bounds[k] - first: k for k in range(start, stop)}

@@ -522,20 +522,23 @@ const NOTABLE = {
 };
 const STARTS_WITH_MARK = /^\p{M}/u;
 
-const CONTROLS = "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(" ");
-const NAMES = new Map(Object.entries({
-  7f: "DEL", 85: "NEL", a0: "NBSP", ad: "SHY", "34f": "CGJ", "61c": "ALM", 1680: "OGSP", "180e": "MVS",
-  2000: "NQSP", 2001: "MQSP", 2002: "ENSP", 2003: "EMSP", 2004: "3/MSP", 2005: "4/MSP", 2006: "6/MSP", 2007: "FSP",
-  2008: "PSP", 2009: "THSP", "200a": "HSP", "200b": "ZWSP", "200c": "ZWNJ", "200d": "ZWJ", "200e": "LRM", "200f": "RLM",
-  2028: "LSEP", 2029: "PSEP", "202a": "LRE", "202b": "RLE", "202c": "PDF", "202d": "LRO", "202e": "RLO", "202f": "NNBSP",
-  "205f": "MMSP", 2060: "WJ", 2066: "LRI", 2067: "RLI", 2068: "FSI", 2069: "PDI", 3000: "IDSP", feff: "BOM",
-}).map(([code, name]) => [parseInt(code, 16), name]));
+const CONTROLS = (
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI " +
+  "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+).split(" ");
+const NAMES = {
+  0x7f: "DEL", 0x85: "NEL", 0xa0: "NBSP", 0xad: "SHY", 0x34f: "CGJ", 0x61c: "ALM", 0x180e: "MVS",
+  0x2002: "ENSP", 0x2003: "EMSP", 0x2007: "FSP", 0x2008: "PSP", 0x2009: "THSP", 0x200a: "HSP",
+  0x200b: "ZWSP", 0x200c: "ZWNJ", 0x200d: "ZWJ", 0x200e: "LRM", 0x200f: "RLM", 0x2028: "LSEP", 0x2029: "PSEP",
+  0x202a: "LRE", 0x202b: "RLE", 0x202c: "PDF", 0x202d: "LRO", 0x202e: "RLO", 0x202f: "NNBSP", 0x205f: "MMSP",
+  0x2060: "WJ", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI", 0x3000: "IDSP", 0xfeff: "BOM",
+};
 
 function nameOf(character) {
   const code = character.codePointAt(0);
   if (code < 0x20) return CONTROLS[code];
   if (code >= 0xfe00 && code <= 0xfe0f) return `VS${code - 0xfe00 + 1}`;
-  return NAMES.get(code) ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  return NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 /* Appends text in one of the three forms. In a run a newline breaks the line; in a cell it can't. */
