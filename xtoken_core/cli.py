@@ -14,10 +14,9 @@ from typing import Any, NoReturn, get_args
 
 from xtoken_core import catalog, export, llama, texts
 from xtoken_core.alignment import Scoring, align
-from xtoken_core.display import visible, visible_form
+from xtoken_core.display import told
 from xtoken_core.errors import TextError, XTokenError
-from xtoken_core.sequence import TokenSequence
-from xtoken_core.spans import Alignment, Chunk, Span
+from xtoken_core.spans import Alignment, Chunk
 
 NAMES = "a name of the catalogue, a path of a tokenizer.json or its folder, or a hub id"
 
@@ -115,15 +114,9 @@ def _read(options: argparse.Namespace) -> str:
 
 
 def _line(alignment: Alignment, chunk: Chunk) -> str:
-    student = _tokens(alignment.student, chunk.student)
-    teacher = _tokens(alignment.teacher, chunk.teacher)
+    student = told(alignment.student, chunk.student)
+    teacher = told(alignment.teacher, chunk.teacher)
     return f"{chunk.shape.value:12} {student or '∅'}  =  {teacher or '∅'}"
-
-
-def _tokens(sequence: TokenSequence, span: Span) -> str:
-    marks = {mark.position: f"[{visible_form(mark.form)}]" for mark in sequence.marks_between(span.start, span.stop)}
-    tokens = (marks.get(k) or visible(sequence.bytes_between(k, k + 1)) for k in range(span.start, span.stop))
-    return " | ".join(tokens)
 
 
 def _print_json(value: Any) -> None:

@@ -10,6 +10,9 @@ Nothing here can move a cursor, reverse a line or hide: control, format and unas
 
 import unicodedata
 
+from xtoken_core.sequence import TokenSequence
+from xtoken_core.spans import Span
+
 DRAWN = {" ": "·", "\t": "→", "\n": "↵", "\r": "␍"}
 _HIDDEN = ("C", "Zl", "Zp", "Zs")  # categories: controls, formats, surrogates, unassigned, separators
 _ALSO_HIDDEN = ("HANGUL FILLER", "HALFWIDTH HANGUL FILLER", "BRAILLE PATTERN BLANK", "COMBINING GRAPHEME JOINER")
@@ -52,3 +55,15 @@ def visible_form(form: str) -> str:
 def spaced_hex(data: bytes) -> str:
     """Bytes as E2 80 8D."""
     return data.hex(" ").upper()
+
+
+def told(sequence: TokenSequence, span: Span) -> str:
+    """A span's tokens, divided by bars; a mark is its form in brackets.
+
+    >>> from xtoken_core.sequence import sequence_of
+    >>> told(sequence_of([b"", b"20", b" 1"], {0: "bos"}), Span(0, 3))
+    '[<bos>] | 20 | ·1'
+    """
+    forms = {mark.position: f"[{visible_form(mark.form)}]" for mark in sequence.marks_between(span.start, span.stop)}
+    tokens = (forms.get(k) or visible(sequence.bytes_between(k, k + 1)) for k in range(span.start, span.stop))
+    return " | ".join(tokens)

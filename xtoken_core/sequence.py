@@ -55,6 +55,11 @@ class TokenSequence:
         starts[1:] = self.ends[:-1]
         return starts
 
+    def head(self, count: int) -> "TokenSequence":
+        """The first `count` tokens."""
+        data = self.bytes_between(0, count)
+        return TokenSequence(self.ids[:count], data, self.ends[:count], self.marks_between(0, count))
+
     def bytes_between(self, start: int, stop: int) -> bytes:
         """The bytes of the tokens start, start + 1, … stop - 1."""
         first = int(self.ends[start - 1]) if start else 0

@@ -103,6 +103,20 @@ class Alignment:
             ChunkKind(int(self.kinds[k])),
         )
 
+    def head(self, tokens: int) -> "Alignment":
+        """The first chunks that hold at most so many tokens on either side."""
+        count = int(np.searchsorted(np.maximum(self.student_ends, self.teacher_ends), tokens, "right"))
+        if count == len(self):
+            return self
+        last_s, last_t = (int(self.student_ends[count - 1]), int(self.teacher_ends[count - 1])) if count else (0, 0)
+        return Alignment(
+            self.student.head(last_s),
+            self.teacher.head(last_t),
+            self.student_ends[:count],
+            self.teacher_ends[:count],
+            self.kinds[:count],
+        )
+
     def shapes(self) -> Ints:
         """[C], each chunk's index in `SHAPES`."""
         many_student = np.diff(self.student_ends, prepend=0) > 1

@@ -5,7 +5,7 @@
  *   teacher  |Hello|,|2|0|1|      light up together, on both sides
  *
  * Token text is untrusted: it reaches the page as text nodes only. Nothing here opens a connection.
- * From the top: mounting, the view, its data, drawing, glyphs, the inspector, the controls, copying, the DOM.
+ * From the top: mounting, the view, the data, drawing, glyphs, the inspector, the controls, copying, the DOM.
  */
 
 const SHAPES = [
@@ -13,20 +13,28 @@ const SHAPES = [
   { name: "1-n", words: "one student token, several teacher tokens, the same bytes" },
   { name: "n-1", words: "several student tokens, one teacher token, the same bytes" },
   { name: "m-n", words: "several tokens on each side, the same bytes" },
-  { name: "mismatch", words: "both sides hold tokens, but their bytes differ" },
+  { name: "mismatch", words: "both sides hold tokens, their bytes differ" },
   { name: "student only", words: "the teacher has no token for it" },
   { name: "teacher only", words: "the student has no token for it" },
 ];
-const ONE_ONE = 0;
 const MISMATCH = 4;
-const isNotOneOne = (shape) => shape !== ONE_ONE;
+const isNotOneOne = (shape) => shape > 0;
 const isGapOrMismatch = (shape) => shape >= MISMATCH;
 
 const FORMS = { faithful: "Faithful", visible: "Visible", raw: "Vocabulary" };
 const LAYOUTS = { woven: "Woven", above: "Above", beside: "Beside" };
-const INSPECTED = 3; // tokens a side; the strip under the panes has a fixed height
+const NAMES_OF_SIDES = ["student", "teacher"];
+const KEYS = {
+  "← →": "walk",
+  "n N": "next, previous not 1-1",
+  "g G": "next, previous gap or mismatch",
+  "Home End": "first, last",
+  Enter: "choose",
+};
+const INSPECTED = 3; // tokens a side: the strip under the panes keeps its height
+const BLOCK = { afterLine: 200, always: 1000 }; // tokens: where a block of running text ends
 
-/* ---- Mounting: Streamlit calls this again on every change of the data ---- */
+/* ---- Mounting: Streamlit calls this again whenever the data or the theme changes ---- */
 
 const mounted = new WeakMap();
 
@@ -36,7 +44,7 @@ export default function tokenView({ data, parentElement, setStateValue }) {
   const run = ++view.runs;
   view.update(data, setStateValue);
   return () => {
-    if (run !== view.runs) return; // an overtaken run has nothing to clean up
+    if (run !== view.runs) return; // a run that was overtaken has nothing to clean up
     view.root.remove();
     mounted.delete(parentElement);
   };
@@ -46,12 +54,12 @@ export default function tokenView({ data, parentElement, setStateValue }) {
 
 class TokenView {
   runs = 0;
-  text = null; // the data that is drawn, as JSON
   pointed = null; // the chunk under the mouse
   current = null; // the chunk that the keyboard stands on
   chosen = null; // the chunk that the page was told about
   lit = null; // the chunk that is lit and inspected: the pointed one, else the current one
-  shared = { view: new Shared(), chosen: new Shared() };
+  lookups = []; // each gives the elements of a chunk in one pane
+  news = { view: new News(), chosen: new News() };
 
   constructor(parent) {
     this.root = make("div", "token-view");
@@ -59,12 +67,10 @@ class TokenView {
     this.stage = make("div", "stage", {
       tabindex: 0,
       role: "application",
-      "aria-label": "The tokens of both sides. The arrow keys walk from chunk to chunk.",
+      "aria-label": "Tokens of both sides. The arrow keys walk from chunk to chunk.",
     });
     this.inspector = make("div", "inspector", { "aria-live": "polite" });
-    const keys = make("p", "keys");
-    keys.append("← → walk · n / N next, previous not 1-1 · g / G gap or mismatch · Home End · Enter chooses");
-    this.root.append(this.controls.root, this.stage, this.inspector, keys);
+    this.root.append(this.controls.root, this.stage, this.inspector, keysLine());
     this.stage.addEventListener("pointerover", (event) => this.point(this.chunkAt(event.target)));
     this.stage.addEventListener("pointerleave", () => this.point(null));
     this.stage.addEventListener("click", (event) => this.click(event));
@@ -75,71 +81,64 @@ class TokenView {
 
   update(data, report) {
     this.report = report;
-    const text = JSON.stringify([data.student, data.teacher, data.chunks, data.surface]);
-    const isNewText = text !== this.text;
-    const isNewView = this.shared.view.isNews(data.view);
-    const isNewChoice = this.shared.chosen.isNews(data.chosen);
+    const drawn = JSON.stringify([data.student, data.teacher, data.chunks, data.surface]);
+    const isNewData = drawn !== this.drawn;
+    const isNewView = this.news.view.has(data.view);
+    const isNewChoice = this.news.chosen.has(data.chosen);
     if (isNewView) this.look = { ...data.view };
-    if (isNewText) this.read(data, text);
-    if (isNewText || isNewView) this.draw();
-    if (isNewText || isNewChoice) this.choose(data.chosen);
+    if (isNewData) this.read(data);
+    if (isNewData || isNewView) this.draw();
+    this.drawn = drawn;
+    if (!isNewChoice && !isNewData) return;
+    this.choose(data.chosen);
     if (isNewChoice && data.chosen !== null) this.goTo(data.chosen);
   }
 
-  read(data, text) {
-    const isSameSpelling = this.model && ["student", "teacher"].every((side) => this.model[side].data === data[side].data);
-    if (!isSameSpelling) this.current = null;
-    this.text = text;
+  read(data) {
+    const isSameText = this.model && NAMES_OF_SIDES.every((name) => this.model[name].data === data[name].data);
     this.model = readModel(data);
-    if (this.current >= this.model.count) this.current = null;
-    this.isSameSpelling = isSameSpelling;
+    this.pointed = this.chosen = null;
+    if (isSameText && this.current < this.model.count) return;
+    this.current = null;
+    for (const tokens of this.panes()) tokens.scrollTop = 0;
   }
 
   draw() {
-    const { model, look } = this;
-    const scrolled = [...this.stage.querySelectorAll(".tokens")].map((tokens) => tokens.scrollTop);
-    const isSameLayout = this.root.dataset.layout === look.layout;
-    const top = isSameLayout ? null : this.topChunk();
-    Object.assign(this.root.dataset, { layout: look.layout, form: look.form });
-    this.root.classList.toggle("presenter", look.presenter);
-    this.root.classList.toggle("blank", model.count === 0);
-    this.lit = null;
+    const top = this.topChunk();
+    Object.assign(this.root.dataset, { layout: this.look.layout, form: this.look.form });
+    this.root.classList.toggle("presenter", this.look.presenter);
+    this.root.classList.toggle("empty", this.model.count === 0);
     this.stage.replaceChildren(...drawStage(this));
     this.controls.refresh();
-    this.stage.querySelectorAll(".tokens").forEach((tokens, i) => {
-      if (isSameLayout && this.isSameSpelling) tokens.scrollTop = scrolled[i] ?? 0;
-    });
-    if (top !== null && this.isSameSpelling) this.reveal(this.current ?? top);
-    this.isSameSpelling = true;
+    if (top < this.model.count) this.reveal(top, { toTop: true });
     this.mark("current", null, this.current);
     this.mark("chosen", null, this.chosen);
-    this.light();
+    this.light({ anew: true });
   }
 
-  /* The chunk at the top edge of what is scrolled, so that another layout can start there. */
+  panes() {
+    return this.stage.querySelectorAll(".tokens");
+  }
+
+  /* The chunk at the upper edge of the first pane, so that what is drawn next can start there; 0 unless scrolled. */
   topChunk() {
-    const tokens = this.stage.querySelector(".tokens");
-    if (!tokens?.scrollTop) return null;
+    const [tokens] = this.panes();
+    if (!tokens?.scrollTop) return 0;
     const { left, top } = tokens.getBoundingClientRect();
-    const element = this.root.getRootNode().elementFromPoint(left + 20, top + 20);
-    return element && this.chunkAt(element);
+    const element = this.root.getRootNode().elementFromPoint(left + 24, top + 24);
+    return (element && this.chunkAt(element)) ?? this.current ?? 0;
   }
 
   chunkAt(element) {
-    const found = element.closest("[data-k], [data-s], [data-t]");
-    if (!found) return null;
-    const { k, s, t } = found.dataset;
+    const { k, s, t } = element.closest("[data-k], [data-s], [data-t]")?.dataset ?? {};
     if (k !== undefined) return Number(k);
-    return s !== undefined ? this.model.student.chunkOf[s] : this.model.teacher.chunkOf[t];
-  }
-
-  elementsOf(k) {
-    return k === null ? [] : this.lookups.flatMap((lookup) => lookup(k));
+    return this.model.student.chunkOf[s] ?? this.model.teacher.chunkOf[t] ?? null;
   }
 
   mark(name, from, to) {
-    for (const element of this.elementsOf(from)) element.classList.remove(name);
-    for (const element of this.elementsOf(to)) element.classList.add(name);
+    const elementsOf = (k) => (k === null ? [] : this.lookups.flatMap((lookup) => lookup(k)));
+    for (const element of elementsOf(from)) element.classList.remove(name);
+    for (const element of elementsOf(to)) element.classList.add(name);
   }
 
   point(k) {
@@ -147,10 +146,10 @@ class TokenView {
     this.light();
   }
 
-  light() {
+  light({ anew = false } = {}) {
     const k = this.pointed ?? this.current;
-    if (k === this.lit && k !== null) return;
-    this.mark("lit", this.lit, k);
+    if (k === this.lit && !anew) return;
+    this.mark("lit", anew ? null : this.lit, k);
     this.lit = k;
     this.inspector.replaceChildren(...inspect(this.model, k));
   }
@@ -163,33 +162,28 @@ class TokenView {
     this.light();
   }
 
-  choose(k) {
-    this.mark("chosen", this.chosen, k);
-    this.chosen = k;
-  }
-
-  /* Scrolls each pane by itself, and only as far as it takes; the page stays where it is. */
-  reveal(k) {
+  /* Scrolls each pane by itself and no further than it takes; the page stays where it is. */
+  reveal(k, { toTop = false } = {}) {
     for (const lookup of this.lookups) {
-      const element = lookup(k)[0];
+      const [element] = lookup(k);
       const tokens = element?.closest(".tokens");
       if (!tokens) continue;
-      const frame = tokens.getBoundingClientRect();
-      const box = element.getBoundingClientRect();
+      element.closest(".block").classList.add("measured");
+      const [frame, box] = [tokens.getBoundingClientRect(), element.getBoundingClientRect()];
       const margin = Math.min(48, frame.height / 4);
-      if (box.top < frame.top + margin) tokens.scrollTop += box.top - frame.top - margin;
-      else if (box.bottom > frame.bottom - margin) tokens.scrollTop += box.bottom - frame.bottom + margin;
+      const [above, below] = [box.top - frame.top - margin, box.bottom - frame.bottom + margin];
+      if (above < 0 || toTop) tokens.scrollTop += above;
+      else if (below > 0) tokens.scrollTop += below;
     }
   }
 
   walk(step) {
-    const { count } = this.model;
-    if (!count) return;
-    const next = this.current === null ? (step > 0 ? 0 : count - 1) : this.current + step;
-    this.goTo(Math.max(0, Math.min(count - 1, next)));
+    const last = this.model.count - 1;
+    const next = this.current === null ? (step > 0 ? 0 : last) : this.current + step;
+    this.goTo(Math.max(0, Math.min(last, next)));
   }
 
-  /* To the next chunk whose shape passes, going round at the end. */
+  /* To the next chunk whose shape passes, round the end if need be. */
   jump(passes, step = 1) {
     const { count, shapes } = this.model;
     const from = this.current ?? (step > 0 ? -1 : count);
@@ -199,105 +193,100 @@ class TokenView {
     }
   }
 
-  click(event) {
-    const k = this.chunkAt(event.target);
-    const isSelecting = String(document.getSelection()) !== "";
-    if (k === null || isSelecting) return;
-    this.goTo(k);
-    this.reportChoice(k);
-  }
-
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const isForOthers = event.ctrlKey || event.metaKey || event.altKey || !this.model.count;
     const isOnButton = event.target.closest("button") !== null;
     const act = {
       ArrowRight: () => this.walk(1),
       ArrowLeft: () => this.walk(-1),
-      Home: () => this.walk(-Infinity),
-      End: () => this.walk(Infinity),
+      Home: () => this.goTo(0),
+      End: () => this.goTo(this.model.count - 1),
       n: () => this.jump(isNotOneOne),
       N: () => this.jump(isNotOneOne, -1),
       g: () => this.jump(isGapOrMismatch),
       G: () => this.jump(isGapOrMismatch, -1),
-      Enter: isOnButton ? null : () => this.current !== null && this.reportChoice(this.current),
+      Enter: isOnButton ? undefined : () => this.reportChoice(this.current),
     }[event.key];
-    if (!act) return;
+    if (!act || isForOthers) return;
     event.preventDefault();
     event.stopPropagation();
     act();
   }
 
+  click(event) {
+    const k = this.chunkAt(event.target);
+    const isSelecting = selectedRange(this.root)?.collapsed === false;
+    if (k === null || isSelecting) return;
+    this.goTo(k);
+    this.reportChoice(k);
+  }
+
+  choose(k) {
+    this.mark("chosen", this.chosen, k);
+    this.chosen = k;
+  }
+
   reportChoice(k) {
-    if (k === this.chosen) return;
+    if (k === null || k === this.chosen) return;
     this.choose(k);
-    this.report("chunk", this.shared.chosen.sent(k));
+    this.report("chunk", this.news.chosen.sent(k));
   }
 
   reportLook(change) {
     this.look = { ...this.look, ...change };
     this.draw();
-    this.report("view", this.shared.view.sent(this.look));
+    this.report("view", this.news.view.sent(this.look));
   }
 }
 
-/* A value that both the page and the reader set. What comes back after the reader set it is an echo, no news. */
-class Shared {
-  last = null;
-  echoes = [];
+/* A value that the page sets and the reader too: what the page sends back after the reader set it is no news. */
+class News {
+  #last;
+  #echoes = [];
 
-  isNews(value) {
+  has(value) {
     const text = JSON.stringify(value);
-    if (text === this.last) return false;
-    this.last = text;
-    const echo = this.echoes.indexOf(text);
-    this.echoes.splice(0, echo + 1);
+    if (text === this.#last) return false;
+    this.#last = text;
+    const echo = this.#echoes.indexOf(text);
+    this.#echoes.splice(0, echo + 1);
     return echo < 0;
   }
 
   sent(value) {
-    this.echoes.push(JSON.stringify(value));
+    this.#echoes.push(JSON.stringify(value));
     return value;
   }
 }
 
-/* ---- The data ---- */
+/* ---- The data: sides, chunks, and which bytes make a character ---- */
 
 function readModel({ student, teacher, chunks, surface }) {
-  const { student_ends, teacher_ends, kinds, nfc } = chunks;
-  const shapes = kinds.map((kind, k) => shapeOf(kind, lengthOf(student_ends, k), lengthOf(teacher_ends, k)));
+  const shapes = shapesOf(chunks);
   return {
-    student: readSide(student, student_ends, "data-s"),
-    teacher: readSide(teacher, teacher_ends, "data-t"),
+    student: readSide(student, chunks.student_ends, "data-s"),
+    teacher: readSide(teacher, chunks.teacher_ends, "data-t"),
     shapes,
-    count: kinds.length,
-    counts: SHAPES.map((_, shape) => shapes.filter((other) => other === shape).length),
-    sameAfterNfc: new Set(nfc),
-    groups: surface && readGroups(surface, student.ids.length, teacher.ids.length),
+    count: shapes.length,
+    sameAfterNfc: new Set(chunks.nfc),
+    groups: surface && { ...surface, ofStudent: spanOf(surface.student_ends), ofTeacher: spanOf(surface.teacher_ends) },
   };
 }
 
 function readSide(side, chunkEnds, attribute) {
   const bytes = Uint8Array.from(atob(side.data), (letter) => letter.charCodeAt(0));
   const roles = new Map(side.marks.positions.map((position, i) => [position, side.marks.roles[i]]));
-  const chunkOf = ownerOf(chunkEnds, side.ids.length);
-  return { ...side, bytes, characters: charactersOf(bytes), roles, chunkEnds, chunkOf, attribute };
+  return { ...side, bytes, characters: charactersOf(bytes), roles, chunkEnds, chunkOf: spanOf(chunkEnds), attribute };
 }
 
-function readGroups({ student_ends, teacher_ends, kinds }, students, teachers) {
-  return {
-    studentEnds: student_ends,
-    teacherEnds: teacher_ends,
-    kinds,
-    ofStudent: ownerOf(student_ends, students),
-    ofTeacher: ownerOf(teacher_ends, teachers),
-  };
+function shapesOf({ student_ends, teacher_ends, kinds }) {
+  return kinds.map((kind, k) => {
+    if (kind > 0) return MISMATCH + kind - 1;
+    return (lengthOf(student_ends, k) > 1 ? 2 : 0) + (lengthOf(teacher_ends, k) > 1 ? 1 : 0);
+  });
 }
 
-function shapeOf(kind, students, teachers) {
-  if (kind > 0) return MISMATCH + kind - 1;
-  return (students > 1 ? 2 : 0) + (teachers > 1 ? 1 : 0);
-}
-
+/* Spans and tokens alike are told by where they end: span k goes from ends[k - 1] to ends[k]. */
 function startOf(ends, k) {
   return k > 0 ? ends[k - 1] : 0;
 }
@@ -306,14 +295,35 @@ function lengthOf(ends, k) {
   return ends[k] - startOf(ends, k);
 }
 
-/* For each of `count` tokens the span that holds it. */
-function ownerOf(ends, count) {
-  const owner = new Int32Array(count);
-  for (let k = 0; k < ends.length; k++) owner.fill(k, startOf(ends, k), ends[k]);
-  return owner;
+/* For each token the span that holds it. */
+function spanOf(ends) {
+  const span = new Int32Array(ends.at(-1) ?? 0);
+  for (let k = 0; k < ends.length; k++) span.fill(k, startOf(ends, k), ends[k]);
+  return span;
 }
 
-/* For every byte where its UTF-8 character starts, -1 for a byte of none; one entry more than there are bytes. */
+/* The number of GOLD's group at chunk k. */
+function groupAt({ student, teacher, groups }, k) {
+  const hasStudent = lengthOf(student.chunkEnds, k) > 0;
+  const [ofToken, chunkEnds] = hasStudent
+    ? [groups.ofStudent, student.chunkEnds]
+    : [groups.ofTeacher, teacher.chunkEnds];
+  return ofToken[startOf(chunkEnds, k)];
+}
+
+function groupSize({ student_ends, teacher_ends }, group) {
+  return `${count(lengthOf(student_ends, group))}-${count(lengthOf(teacher_ends, group))}`;
+}
+
+function bytesOf(side, token) {
+  return side.bytes.subarray(startOf(side.ends, token), side.ends[token]);
+}
+
+function formOf(side, token) {
+  return side.forms[side.form_of[token]];
+}
+
+/* For every byte where its UTF-8 character starts, -1 for a byte of none; the end of the text is a start too. */
 function charactersOf(bytes) {
   const starts = new Int32Array(bytes.length + 1).fill(-1);
   starts[bytes.length] = bytes.length;
@@ -325,178 +335,179 @@ function charactersOf(bytes) {
   return starts;
 }
 
-/* In bytes; 0 where no character starts at i. */
+/* In bytes; 0 where no character starts. */
 function characterLength(bytes, i) {
   const [first, second] = [bytes[i], bytes[i + 1]];
   if (first < 0x80) return 1;
   const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
   if (!length || i + length > bytes.length) return 0;
-  const low = { 0xe0: 0xa0, 0xf0: 0x90 }[first] ?? 0x80; // below: an overlong spelling
-  const high = { 0xed: 0x9f, 0xf4: 0x8f }[first] ?? 0xbf; // above: a surrogate, or past U+10FFFF
-  if (second < low || second > high) return 0;
+  const lowest = { 0xe0: 0xa0, 0xf0: 0x90 }[first] ?? 0x80; // below it: an overlong spelling
+  const highest = { 0xed: 0x9f, 0xf4: 0x8f }[first] ?? 0xbf; // above it: a surrogate, or past U+10FFFF
+  if (second < lowest || second > highest) return 0;
   for (let j = i + 2; j < i + length; j++) if ((bytes[j] & 0xc0) !== 0x80) return 0;
   return length;
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/* Bytes start … stop as pieces: { text } of whole characters, or { byte } of a character that the edge cuts. */
+/* The bytes from start to stop as pieces: { text } of whole characters, { byte } of a character that an edge cuts. */
 function piecesOf({ bytes, characters }, start, stop) {
   const pieces = [];
   for (let i = start; i < stop; ) {
-    const textStop = wholeUntil(bytes, characters, i, stop);
-    if (textStop > i) pieces.push({ text: decoder.decode(bytes.subarray(i, textStop)) });
-    else pieces.push({ byte: bytes[i], ...placeInCharacter(bytes, characters, i) });
-    i = Math.max(textStop, i + 1);
+    const end = wholeUntil(characters, i, stop);
+    if (end > i) pieces.push({ text: decoder.decode(bytes.subarray(i, end)) });
+    else pieces.push({ byte: bytes[i], ...placeInCharacter(bytes, characters[i], i) });
+    i = Math.max(end, i + 1);
   }
   return pieces;
 }
 
 /* How far whole characters reach from i, at most to stop. */
-function wholeUntil(bytes, characters, i, stop) {
+function wholeUntil(characters, i, stop) {
   let end = i;
   while (end < stop && characters[end] === end) {
-    const next = end + characterLength(bytes, end);
+    let next = end + 1;
+    while (characters[next] === end) next++;
     if (next > stop) break;
     end = next;
   }
   return end;
 }
 
-/* Whether the byte at i opens its character, closes it, and the character itself where it's closed. */
-function placeInCharacter(bytes, characters, i) {
-  const start = characters[i];
+/* Whether the byte at i opens its character, and closes it; then the whole character too. */
+function placeInCharacter(bytes, start, i) {
   if (start < 0) return { opens: true, closes: true, whole: "" };
   const stop = start + characterLength(bytes, start);
   const closes = i === stop - 1;
   return { opens: i === start, closes, whole: closes ? decoder.decode(bytes.subarray(start, stop)) : "" };
 }
 
-function bytesOf(side, token) {
-  return side.bytes.subarray(startOf(side.ends, token), side.ends[token]);
-}
-
-function formOf(side, token) {
-  return side.forms[side.form_of[token]];
-}
-
-/* ---- Drawing: panes of running text, or both sides woven ---- */
+/* ---- Drawing: a pane of running text for each side, or both sides woven ---- */
 
 function drawStage(view) {
   const { model, look } = view;
   view.lookups = [];
   view.tokens = { student: [], teacher: [] };
-  if (!model.count) return [paragraph("There is no text yet. Type some above to see how both tokenizers cut it.")];
+  if (!model.count) return [labelled("p", "quiet", "No text yet. Type some to see how both tokenizers cut it.")];
   if (look.layout === "woven") return [drawWoven(view)];
-  const sides = ["student", "teacher"].map((name) => drawSide(view, name));
+  const sides = NAMES_OF_SIDES.map((name) => drawSide(view, name));
   return model.groups ? [...sides, drawGold(view)] : sides;
 }
 
 function drawSide(view, name) {
-  const { model, look } = view;
-  const side = model[name];
-  const classOf = (k) => `s${model.shapes[k]}${model.sameAfterNfc.has(k) ? " nfc" : ""}`;
-  const { tokens, elements, holes } = drawRun(side, side.chunkEnds, classOf, look.form);
+  const side = view.model[name];
+  const { flow, elements, holes } = drawRun(view, side, side.chunkEnds, (k) => chunkClass(view.model, k));
   view.tokens[name] = elements;
   view.lookups.push((k) => holes[k] ?? elements.slice(startOf(side.chunkEnds, k), side.chunkEnds[k]));
-  return pane([heading(name, side)], tokens);
+  return pane([heading(name, side.title, side.note)], flow.root);
+}
+
+function chunkClass({ shapes, sameAfterNfc }, k) {
+  return `s${shapes[k]}${sameAfterNfc.has(k) ? " nfc" : ""}`;
 }
 
 /* The student's tokens once more, in GOLD's groups. */
 function drawGold(view) {
   const { student, groups } = view.model;
-  const classOf = (k) => (groups.kinds[k] ? "s4" : `s${lengthOf(groups.studentEnds, k) > 1 ? 3 : 0}`);
-  const { tokens, elements } = drawRun(student, groups.studentEnds, classOf, view.look.form);
+  const shapes = shapesOf(groups);
+  const { flow, elements } = drawRun(view, student, groups.student_ends, (k) => `s${shapes[k]}`);
   view.lookups.push((k) => elements.slice(startOf(student.chunkEnds, k), student.chunkEnds[k]));
-  return pane([heading("GOLD as published", { title: "", note: goldNote(groups) })], tokens, "gold");
+  return pane([goldHeading(groups)], flow.root, "gold");
 }
 
-function goldNote({ kinds, studentEnds, teacherEnds }) {
-  const open = kinds.filter(Boolean).length;
-  const largest = Math.max(...kinds.map((_, k) => Math.max(lengthOf(studentEnds, k), lengthOf(teacherEnds, k))));
-  return `${plural(kinds.length, "group")}, ${count(open)} not exact, the largest of ${plural(largest, "token")}`;
-}
-
-/* Tokens as running text, cut into spans; a span without tokens leaves a hole where it would stand. */
-function drawRun(side, ends, classOf, form) {
-  const tokens = make("div", "tokens run");
+/* A side's tokens as running text, cut into spans; a span without tokens leaves a hole where it would stand. */
+function drawRun(view, side, ends, classOf) {
+  const flow = new Flow(view, "run");
   const elements = [];
   const holes = [];
   for (let k = 0; k < ends.length; k++) {
-    const kind = classOf(k);
     const [start, stop] = [startOf(ends, k), ends[k]];
-    if (start === stop) tokens.append((holes[k] = make("span", `t hole first last ${kind}`, { "data-k": k })));
+    const kind = classOf(k);
+    if (start === stop) flow.add((holes[k] = make("span", `t hole first last ${kind}`, { "data-k": k })));
     for (let token = start; token < stop; token++) {
       const edges = `${token === start ? " first" : ""}${token === stop - 1 ? " last" : ""}`;
-      const element = drawToken(side, token, form, `t ${kind}${edges}`, true);
-      tokens.append((elements[token] = element));
+      elements[token] = drawToken(side, token, view.look.form, `t ${kind}${edges}`, true);
+      flow.add(elements[token], bytesOf(side, token));
     }
   }
-  return { tokens, elements, holes };
+  return { flow, elements, holes };
 }
 
+/* Every chunk as a small column, and the columns as running text. */
 function drawWoven(view) {
-  const { model, look } = view;
-  const tokens = make("div", "tokens woven");
+  const { model } = view;
+  const flow = new Flow(view, "woven");
   const cells = model.shapes.map((_, k) => {
-    const cell = drawCell(view, k, look.form);
-    tokens.append(cell);
-    if (endsLine(model.student, k) || endsLine(model.teacher, k)) tokens.append(make("br"));
+    const cell = make("span", `cell ${chunkClass(model, k)}`, { "data-k": k });
+    const [student, teacher] = NAMES_OF_SIDES.map((name) => drawRow(view, name, k, cell));
+    if (model.groups) cell.append(drawGroupPart(model, k));
+    flow.add(cell, student.length < teacher.length ? teacher : student);
     return cell;
   });
   view.lookups.push((k) => [cells[k]]);
-  const headings = ["student", "teacher"].map((name) => heading(name, model[name]));
-  if (model.groups) headings.push(heading("GOLD as published", { title: "", note: goldNote(model.groups) }));
-  return pane(headings, tokens);
+  const headings = NAMES_OF_SIDES.map((name) => heading(name, model[name].title, model[name].note));
+  return pane(model.groups ? [...headings, goldHeading(model.groups)] : headings, flow.root);
 }
 
-/* A chunk as a small column: the student's tokens, the teacher's, and GOLD's group. */
-function drawCell(view, k, form) {
-  const { model } = view;
-  const nfc = model.sameAfterNfc.has(k) ? " nfc" : "";
-  const cell = make("span", `cell s${model.shapes[k]}${nfc}`, { "data-k": k });
-  for (const name of ["student", "teacher"]) {
-    const side = model[name];
-    const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
-    const row = stop - start === 1 ? cell : cell.appendChild(make("span", "row"));
-    for (let token = start; token < stop; token++) {
-      row.append((view.tokens[name][token] = drawToken(side, token, form, "t", false)));
-    }
+/* One side's line of a column; gives its bytes. A single token is its own line. */
+function drawRow(view, name, k, cell) {
+  const side = view.model[name];
+  const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
+  const row = stop - start === 1 ? cell : cell.appendChild(make("span", "row"));
+  for (let token = start; token < stop; token++) {
+    view.tokens[name][token] = row.appendChild(drawToken(side, token, view.look.form, "t", false));
   }
-  if (model.groups) cell.append(drawGroupPart(model, k));
-  return cell;
+  return side.bytes.subarray(startOf(side.ends, start), startOf(side.ends, stop));
 }
 
 /* The part of GOLD's group under chunk k; its first part says how large the group is. */
-function drawGroupPart({ student, teacher, groups, count: chunks }, k) {
-  const groupOf = (chunk) =>
-    lengthOf(student.chunkEnds, chunk) > 0
-      ? groups.ofStudent[startOf(student.chunkEnds, chunk)]
-      : groups.ofTeacher[startOf(teacher.chunkEnds, chunk)];
-  const group = groupOf(k);
-  const isFirst = k === 0 || groupOf(k - 1) !== group;
-  const isLast = k === chunks - 1 || groupOf(k + 1) !== group;
-  const part = make("span", `group${isFirst ? " first" : ""}${isLast ? " last" : ""}${groups.kinds[group] ? " open" : ""}`);
-  const size = `${lengthOf(groups.studentEnds, group)}-${lengthOf(groups.teacherEnds, group)}`;
-  if (isFirst && size !== "1-1") part.append(size);
-  return part;
-}
-
-function endsLine(side, k) {
-  const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
-  return side.bytes.subarray(startOf(side.ends, start), startOf(side.ends, stop)).includes(10);
+function drawGroupPart(model, k) {
+  const group = groupAt(model, k);
+  const isFirst = k === 0 || groupAt(model, k - 1) !== group;
+  const isLast = k === model.count - 1 || groupAt(model, k + 1) !== group;
+  const edges = `${isFirst ? " first" : ""}${isLast ? " last" : ""}`;
+  const size = groupSize(model.groups, group);
+  const isOpen = model.groups.kinds[group] > 0;
+  return labelled("span", `group${edges}${isOpen ? " open" : ""}`, isFirst && size !== "1-1" ? size : "");
 }
 
 function drawToken(side, token, form, className, isRun) {
   const element = make("span", className, { [side.attribute]: token });
   const role = side.roles.get(token);
-  const breaks = isRun && bytesOf(side, token).includes(10);
+  const [start, stop] = [startOf(side.ends, token), side.ends[token]];
   if (role !== undefined) element.append(badge(formOf(side, token), role));
   else if (form === "raw") write(element, formOf(side, token), form, isRun);
-  else for (const piece of piecesOf(side, startOf(side.ends, token), side.ends[token])) writePiece(element, piece, form, isRun);
-  if (breaks) element.classList.add("breaks");
-  if (breaks && form === "raw") element.append("\n");
+  else for (const piece of piecesOf(side, start, stop)) writePiece(element, piece, form, isRun);
+  if (!isRun || !bytesOf(side, token).includes(10)) return element;
+  element.classList.add("breaks");
+  if (form === "raw") element.append("\n");
   return element;
+}
+
+/* Running text in blocks. The browser skips those out of sight, so each says about how many lines it holds. */
+class Flow {
+  constructor({ stage, look }, name) {
+    this.isWoven = name === "woven";
+    this.root = make("div", `tokens ${name}`);
+    this.lettersInLine = stage.clientWidth / (look.layout === "beside" ? 2 : 1) / (look.presenter ? 22 : 15);
+    this.open();
+  }
+
+  open() {
+    this.block = this.root.appendChild(make("div", "block"));
+    Object.assign(this, { size: 0, letters: 0, lines: 1 });
+  }
+
+  add(element, bytes = []) {
+    this.block.append(element);
+    this.size++;
+    this.letters += bytes.length;
+    const isLineEnd = this.isWoven ? bytes.includes(10) : bytes.at(-1) === 10;
+    if (isLineEnd) this.lines++;
+    this.block.style.setProperty("--lines", this.lines + Math.floor(this.letters / this.lettersInLine));
+    if (this.size >= (isLineEnd ? BLOCK.afterLine : BLOCK.always)) this.open();
+    else if (isLineEnd && this.isWoven) this.block.append(make("br"));
+  }
 }
 
 function pane(headings, tokens, name = "") {
@@ -505,19 +516,27 @@ function pane(headings, tokens, name = "") {
   return section;
 }
 
-function heading(name, { title, note }) {
+function heading(name, title, note) {
   const line = make("div", "heading");
   line.append(labelled("span", "name", name), labelled("span", "title", title), labelled("span", "note", note));
   return line;
 }
 
+function goldHeading({ student_ends, teacher_ends, kinds }) {
+  const sizes = kinds.map((_, k) => Math.max(lengthOf(student_ends, k), lengthOf(teacher_ends, k)));
+  const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
+  const open = kinds.filter((kind) => kind > 0).length;
+  const note = `${count(kinds.length)} groups, ${count(open)} not exact, the largest of ${count(largest)} tokens`;
+  return heading("GOLD as published", "", note);
+}
+
 /* ---- Glyphs: what stands for what can't be seen ---- */
 
-// what would be invisible, move its neighbours, or can't be shown: controls, formats, odd spaces, lone surrogates
+// what would be invisible, would move its neighbours or can't be shown: controls, formats, odd spaces, lone surrogates
 const HIDDEN = "\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}\\u2800\\ufffd";
 const NOTABLE = {
   faithful: new RegExp(`(\\n|(?![\\t ])[${HIDDEN}\\p{Zs}])`, "u"),
-  visible: new RegExp(`( +|[${HIDDEN}]|\\p{Zs})`, "u"),
+  visible: new RegExp(`( +|[${HIDDEN}\\p{Zs}])`, "u"),
   raw: new RegExp(`((?! )[${HIDDEN}\\p{Zs}])`, "u"),
 };
 const STARTS_WITH_MARK = /^\p{M}/u;
@@ -541,9 +560,9 @@ function nameOf(character) {
   return NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/* Appends text in one of the three forms. In a run a newline breaks the line; in a cell it can't. */
+/* Appends text in one of the three forms. In a run a newline breaks the line; in a column it can't. */
 function write(parent, text, form, isRun) {
-  // a mark that a token's edge has cut from its letter stands on a dotted circle
+  // a mark that an edge has cut from its letter stands on a dotted circle
   const shown = STARTS_WITH_MARK.test(text) ? `◌${text}` : text;
   if (!NOTABLE[form].test(shown)) return parent.append(shown);
   shown.split(NOTABLE[form]).forEach((part, i) => {
@@ -552,28 +571,21 @@ function write(parent, text, form, isRun) {
 }
 
 function glyphs(part, form, isRun) {
-  if (form === "raw") return [chip(nameOf(part))];
+  const glyph = (sign, name = "") => labelled("span", `glyph ${name}`, sign);
+  if (form === "raw") return [labelled("span", "chip", nameOf(part))];
   if (part === "\n") return [...(form === "visible" || !isRun ? [glyph("↵")] : []), ...(isRun ? ["\n"] : [])];
   if (part === "\t") return [glyph("→", "tab")];
   if (part === "\r") return [glyph("␍")];
   if (part[0] === " ") return [glyph("·".repeat(part.length))];
-  return [chip(nameOf(part))];
+  return [labelled("span", "chip", nameOf(part))];
 }
 
-function writePiece(parent, piece, form, isRun) {
-  if (piece.text !== undefined) return write(parent, piece.text, form, isRun);
-  if (!piece.opens && !parent.hasChildNodes()) parent.classList.add("mid");
-  const joins = `${piece.opens ? "" : " joins-left"}${piece.closes ? "" : " joins-right"}`;
-  parent.append(labelled("span", `hex${joins}`, hex(piece.byte)));
-  if (piece.whole) write(parent.appendChild(make("span", "whole")), piece.whole, "visible", false);
-}
-
-function glyph(text, name = "") {
-  return labelled("span", `glyph ${name}`, text);
-}
-
-function chip(name) {
-  return labelled("span", "chip", name);
+/* The bytes of one character stand joined, also over the edge of a token, and the character behind the last. */
+function writePiece(parent, { text, byte, opens, closes, whole }, form, isRun) {
+  if (text !== undefined) return write(parent, text, form, isRun);
+  if (!opens && !parent.hasChildNodes()) parent.classList.add("mid");
+  parent.append(labelled("span", `hex${opens ? " opens" : ""}${closes ? " closes" : ""}`, hex(byte)));
+  if (whole) write(parent.appendChild(make("span", "whole")), whole, "visible", false);
 }
 
 function badge(form, role) {
@@ -593,76 +605,64 @@ function hex(byte) {
 /* ---- The inspector: the lit chunk in words, and its tokens ---- */
 
 function inspect(model, k) {
-  if (k === null) return [paragraph(model.count ? "Point at a token, or walk with the arrow keys." : "")];
-  const shape = SHAPES[model.shapes[k]];
-  const line = make("p", "finding");
-  line.append(
-    labelled("strong", "", `Chunk ${count(k + 1)} of ${count(model.count)}`),
-    labelled("span", `swatch s${model.shapes[k]}`, shape.name),
-    `${chunkWords(model, k)}.`,
-  );
+  if (!model.count) return [];
+  if (k === null) return [labelled("p", "quiet", "Point at a token, or walk with the arrow keys.")];
+  const shape = model.shapes[k];
+  const words = [SHAPES[shape].words];
+  if (model.sameAfterNfc.has(k)) words.push("after Unicode normalisation (NFC) they are the same text");
+  if (model.groups) words.push(groupWords(model, k));
+  const finding = make("p", "finding");
+  const number = labelled("strong", "", `Chunk ${count(k + 1)} of ${count(model.count)}`);
+  finding.append(number, labelled("span", `swatch s${shape}`, SHAPES[shape].name), `${words.join("; ")}.`);
   const sides = make("div", "sides");
-  sides.append(inspectSide("student", model.student, k), inspectSide("teacher", model.teacher, k));
-  return [line, sides];
+  sides.append(...NAMES_OF_SIDES.map((name) => inspectSide(name, model[name], k)));
+  return [finding, sides];
 }
 
-function chunkWords(model, k) {
-  const words = [SHAPES[model.shapes[k]].words];
-  if (model.sameAfterNfc.has(k)) words.push("the same text after Unicode normalisation (NFC)");
-  if (model.groups) words.push(`GOLD as published: ${groupWords(model, k)}`);
-  return words.join("; ");
-}
-
-function groupWords({ student, teacher, groups }, k) {
-  const isStudent = lengthOf(student.chunkEnds, k) > 0;
-  const group = isStudent
-    ? groups.ofStudent[startOf(student.chunkEnds, k)]
-    : groups.ofTeacher[startOf(teacher.chunkEnds, k)];
-  const size = `${count(lengthOf(groups.studentEnds, group))}-${count(lengthOf(groups.teacherEnds, group))}`;
-  return groups.kinds[group] ? `in a group of ${size} that isn't exact` : `in an exact group of ${size}`;
+function groupWords(model, k) {
+  const group = groupAt(model, k);
+  const isOpen = model.groups.kinds[group] > 0;
+  return `GOLD as published: in ${isOpen ? "a" : "an exact"} group of ${groupSize(model.groups, group)}`;
 }
 
 function inspectSide(name, side, k) {
-  const table = make("table", "side");
+  const table = make("table");
   const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
-  const titles = [name, "id", "bytes", "vocabulary form"];
   const head = table.createTHead().insertRow();
-  head.append(...titles.map((title) => labelled("th", "", title)));
+  head.append(...[name, "id", "bytes", "vocabulary form"].map((title) => labelled("th", "", title)));
   const body = table.createTBody();
   for (let token = start; token < Math.min(stop, start + INSPECTED); token++) body.append(inspectToken(side, token));
-  if (start === stop) body.append(wideRow("no token"));
-  if (stop - start > INSPECTED) body.append(wideRow(`+${count(stop - start - INSPECTED)} more`));
+  if (start === stop) body.append(note("no token"));
+  if (stop > start + INSPECTED) body.append(note(`+${count(stop - start - INSPECTED)} more`));
   return table;
 }
 
 function inspectToken(side, token) {
   const row = make("tr");
   const role = side.roles.get(token);
-  const bytes = [...bytesOf(side, token).subarray(0, 32)].map(hex).join(" ");
-  const cells = [make("td", "text"), labelled("td", "", side.ids[token]), labelled("td", "", bytes), make("td", "text")];
-  cells[0].append(drawToken(side, token, "visible", "t", false));
-  if (role !== undefined) cells[2].append(`none, ${roleWords(role)}`);
-  write(cells[3], formOf(side, token), "raw", false);
-  row.append(...cells);
+  const bytes = role === undefined ? [...bytesOf(side, token).subarray(0, 32)].map(hex).join(" ") : roleWords(role);
+  const [text, form] = [make("td"), make("td")];
+  text.append(drawToken(side, token, "visible", "t", false));
+  write(form, formOf(side, token), "raw", false);
+  row.append(text, labelled("td", "", side.ids[token]), labelled("td", "", bytes), form);
   return row;
 }
 
-function wideRow(text) {
+function note(text) {
   const row = make("tr");
-  const cell = labelled("td", "quiet", text);
-  cell.colSpan = 4;
-  row.append(cell);
+  row.append(make("td", "quiet", { colspan: 4 }));
+  row.firstChild.textContent = text;
   return row;
 }
 
-/* ---- The controls: form, layout, jumps, and the legend that jumps too ---- */
+/* ---- The controls: form, layout, jumps, and the legend, which jumps too ---- */
 
 class Controls {
-  refreshers = [];
+  #refreshers = [];
 
   constructor(view) {
     this.root = make("div", "controls");
-    const legend = make("div", "legend", { role: "group", "aria-label": "Shapes of chunks. A click jumps to the next." });
+    const legend = group("legend", "Shapes of chunks; a click jumps to the next");
     legend.append(...SHAPES.map((_, shape) => this.entry(view, shape)));
     this.root.append(
       this.segments(view, "Text", "form", FORMS),
@@ -674,64 +674,70 @@ class Controls {
   }
 
   refresh() {
-    for (const refresh of this.refreshers) refresh();
+    for (const refresh of this.#refreshers) refresh();
   }
 
   segments(view, label, key, options) {
-    const group = make("div", "segments", { role: "group", "aria-label": label });
+    const segments = group("segments", label);
     for (const [value, name] of Object.entries(options)) {
-      const option = button("", name, () => view.reportLook({ [key]: value }));
-      this.refreshers.push(() => option.setAttribute("aria-pressed", view.look[key] === value));
-      group.append(option);
+      const option = button(name, () => view.reportLook({ [key]: value }));
+      this.#refreshers.push(() => option.setAttribute("aria-pressed", view.look[key] === value));
+      segments.append(option);
     }
-    return group;
+    return segments;
   }
 
   jumps(view, one, many, passes) {
-    const group = make("div", "jumps", { role: "group", "aria-label": many });
-    const back = button("", "‹", () => view.jump(passes, -1), `Previous ${one}`);
-    const words = make("span");
-    const next = button("", "›", () => view.jump(passes), `Next ${one}`);
-    this.refreshers.push(() => {
-      const found = view.model.shapes.filter(passes).length;
-      words.textContent = `${count(found)} ${found === 1 ? one : many}`;
-      back.disabled = next.disabled = found === 0;
+    const jumps = group("jumps", many);
+    const back = button("‹", () => view.jump(passes, -1), { "aria-label": `Previous ${one}` });
+    const found = make("span");
+    const next = button("›", () => view.jump(passes), { "aria-label": `Next ${one}` });
+    this.#refreshers.push(() => {
+      const number = view.model.shapes.filter(passes).length;
+      found.textContent = `${count(number)} ${number === 1 ? one : many}`;
+      back.disabled = next.disabled = number === 0;
     });
-    group.append(back, words, next);
-    return group;
+    jumps.append(back, found, next);
+    return jumps;
   }
 
   entry(view, shape) {
-    const { name, words } = SHAPES[shape];
-    const entry = button("entry", "", () => view.jump((other) => other === shape));
-    entry.title = words;
+    const isThis = (other) => other === shape;
+    const entry = button("", () => view.jump(isThis), { title: SHAPES[shape].words });
     const found = make("span", "count");
-    entry.append(labelled("span", `swatch s${shape}`, name), found);
-    this.refreshers.push(() => {
-      found.textContent = count(view.model.counts[shape]);
-      entry.disabled = view.model.counts[shape] === 0;
+    entry.append(labelled("span", `swatch s${shape}`, SHAPES[shape].name), found);
+    this.#refreshers.push(() => {
+      const number = view.model.shapes.filter(isThis).length;
+      found.textContent = count(number);
+      entry.disabled = number === 0;
     });
     return entry;
   }
 }
 
-/* ---- Copying: the text of the tokens that are selected, on the side where the selection starts ---- */
+function keysLine() {
+  const line = make("p", "keys");
+  for (const [keys, words] of Object.entries(KEYS)) {
+    line.append(...keys.split(" ").map((key) => labelled("kbd", "", key)), ` ${words}`);
+  }
+  return line;
+}
+
+/* ---- Copying: the text of the selected tokens, from the side where the selection starts ---- */
 
 function copyTokens(event, view) {
   const range = selectedRange(view.root);
-  if (!range) return;
-  const picks = ["student", "teacher"].map((name) => pick(view, name, range)).filter(Boolean);
-  picks.sort((a, b) => a.element.compareDocumentPosition(b.element) & Node.DOCUMENT_POSITION_PRECEDING ? 1 : -1);
-  if (!picks.length || !picks[0].text) return;
-  event.clipboardData.setData("text/plain", picks[0].text);
+  const picks = range ? NAMES_OF_SIDES.map((name) => pick(view, name, range)).filter(Boolean) : [];
+  const [first] = picks.sort((a, b) => (isBefore(a.element, b.element) ? -1 : 1));
+  if (!first?.text) return;
+  event.clipboardData.setData("text/plain", first.text);
   event.preventDefault();
 }
 
 function selectedRange(root) {
   const home = root.getRootNode();
-  const selection = document.getSelection();
   const shadowRoots = home instanceof ShadowRoot ? [home] : [];
-  const [found] = selection.getComposedRanges?.({ shadowRoots }) ?? [(home.getSelection?.() ?? selection).getRangeAt(0)];
+  const [found] = document.getSelection().getComposedRanges({ shadowRoots });
   if (!found) return null;
   const range = document.createRange();
   range.setStart(found.startContainer, found.startOffset);
@@ -739,27 +745,29 @@ function selectedRange(root) {
   return range;
 }
 
-/* The side's tokens that the range covers in part or in whole, as text. */
+/* The tokens of one side that the range covers, in part or whole, as their first element and their text. */
 function pick(view, name, range) {
+  const side = view.model[name];
   const elements = view.tokens[name];
   const touched = [...elements.keys()].filter((token) => range.intersectsNode(elements[token]));
   while (touched.length && !covers(range, elements[touched[0]])) touched.shift();
   while (touched.length && !covers(range, elements[touched.at(-1)])) touched.pop();
   if (!touched.length) return null;
-  const side = view.model[name];
   const [first, last] = [touched[0], touched.at(-1)];
   return { element: elements[first], text: textBetween(side, startOf(side.ends, first), side.ends[last]) };
 }
 
+/* Whether the range holds some of the element's text; an edge that only touches it doesn't count. */
 function covers(range, element) {
-  const part = document.createRange();
-  part.selectNodeContents(element);
-  if (range.compareBoundaryPoints(Range.START_TO_START, part) > 0) part.setStart(range.startContainer, range.startOffset);
-  if (range.compareBoundaryPoints(Range.END_TO_END, part) < 0) part.setEnd(range.endContainer, range.endOffset);
+  const part = range.cloneRange();
+  const whole = document.createRange();
+  whole.selectNodeContents(element);
+  if (part.compareBoundaryPoints(Range.START_TO_START, whole) < 0) part.setStart(element, 0);
+  if (part.compareBoundaryPoints(Range.END_TO_END, whole) > 0) part.setEnd(element, element.childNodes.length);
   return part.toString() !== "";
 }
 
-/* The text of bytes start … stop, with the whole of a character that an edge cuts; bytes of no character as \xHH. */
+/* Bytes as text, with the whole of a character that an edge cuts, and \xHH for a byte of no character. */
 function textBetween(side, start, stop) {
   const { characters } = side;
   const from = characters[start] < 0 ? start : characters[start];
@@ -783,22 +791,21 @@ function labelled(tag, className, text) {
   return element;
 }
 
-function paragraph(text) {
-  return labelled("p", "quiet", text);
-}
-
-function button(className, text, act, label) {
-  const element = labelled("button", className, text);
-  element.type = "button";
-  if (label) element.setAttribute("aria-label", label);
+function button(text, act, attributes = {}) {
+  const element = make("button", "", { type: "button", ...attributes });
+  element.textContent = text;
   element.addEventListener("click", act);
   return element;
 }
 
-function count(number) {
-  return number.toLocaleString("en");
+function group(className, label) {
+  return make("div", className, { role: "group", "aria-label": label });
 }
 
-function plural(number, noun) {
-  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+function isBefore(a, b) {
+  return (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+}
+
+function count(number) {
+  return number.toLocaleString("en");
 }

@@ -1,0 +1,178 @@
+"""The parts of the Alignment page below its controls: the tokens, the chosen chunk, the counts, the files to take along."""
+
+import json
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import figures, inputs, link, tables
+from ui.messages import plain, show_warning
+from ui.token_view import View, payload, standalone_page, token_view
+from xtoken_core import export, llama
+from xtoken_core.spans import Alignment, Chunk, Shape
+from xtoken_core.surface import collapse
+from xtoken_core.tokenizer import Tokenizer
+
+MAX_DRAWN = 40_000  # tokens a side
+MAX_TABLE = 20_000  # rows of the table twin
+
+
+def introduction() -> None:
+    """What the reader sees, and what to try."""
+    if st.session_state.presenter:
+        return
+    sample = inputs.sample_in_use()
+    st.title("Alignment")
+    st.caption(
+        "How a student and a teacher cut the same text: what stands together spells the same bytes. "
+        + (sample.look if sample else "Point at a token to see its partner; press n for the next chunk that isn't 1-1.")
+    )
+
+
+def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
+    """What a link promised and this session can't keep."""
+    if st.session_state.text_left_out:
+        st.warning("The link's text was too long for an address, so a sample stands here. Ask for the text itself.")
+    for role, tokenizer in (("student", student), ("teacher", teacher)):
+        name, promised = st.session_state.promised[role]
+        if name == st.session_state[role] and not tokenizer.sha256.startswith(promised):
+            show_warning(
+                f"The link was made with another {role} of the name {name}: its hash began with {promised}, "
+                f"this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. The chunks may differ."
+            )
+
+
+@st.fragment
+def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, gold: Alignment | None) -> None:
+    """The token view and the card of the chosen chunk; a choice runs only this part again."""
+    state = st.session_state
+    drawn = aligned.head(MAX_DRAWN)
+    if len(drawn) < len(aligned):
+        st.info(
+            f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn; the counts and the downloads hold all."
+        )
+    view = View.from_state({name: state[name] for name in ("form", "layout", "presenter")})
+    token_view(
+        payload(student, teacher, drawn, surface=gold and gold.head(MAX_DRAWN), view=view, chosen=state.chunk),
+        key="tokens",
+        on_choose=_choose,
+        on_look=_look,
+    )
+    if gold:
+        _gold_sentence(gold, aligned)
+    _card(student, teacher, aligned)
+    link.write(link.current().with_hashes(student.sha256, teacher.sha256))
+
+
+def _choose(chunk: int | None) -> None:
+    st.session_state.chunk = chunk
+
+
+def _look(view: View) -> None:
+    st.session_state.form, st.session_state.layout = view.form, view.layout
+
+
+def _gold_sentence(gold: Alignment, aligned: Alignment) -> None:
+    """Whether GOLD as published has collapsed, and where."""
+    group = collapse(gold)
+    if group is None:
+        st.caption(f"GOLD as published closes {len(gold):,} groups here and has not collapsed.")
+        return
+    st.warning(
+        f"GOLD as published has collapsed: from student token {group.student.start:,} and teacher token "
+        f"{group.teacher.start:,} on, {len(group.student):,} and {len(group.teacher):,} tokens are one group. "
+        f"Ours has {len(aligned):,} chunks in the whole text, GOLD as published {len(gold):,} groups."
+    )
+
+
+def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
+    """The chosen chunk: its shape and, for either side, ids, bytes, text and vocabulary forms."""
+    number = st.session_state.chunk
+    if not len(aligned):
+        return
+    if number is None or number >= len(aligned):
+        number = _first_of_interest(aligned)
+    chunk = aligned.chunk(number)
+    st.subheader(f"Chunk {number:,} of {len(aligned):,}: {_said(aligned, chunk)}")
+    left, right = st.columns(2)
+    for column, tokenizer, sequence, span in (
+        (left, student, aligned.student, chunk.student),
+        (right, teacher, aligned.teacher, chunk.teacher),
+    ):
+        with column:
+            st.text(f"{tokenizer.name}: {len(span):,} {'token' if len(span) == 1 else 'tokens'}")
+            st.dataframe(tables.token_table(tokenizer, sequence, span), hide_index=True, height=212)
+
+
+def _first_of_interest(aligned: Alignment) -> int:
+    """The first chunk of several tokens, else the first that isn't 1-1, else the first."""
+    shapes = [chunk.shape for chunk in aligned.head(MAX_DRAWN)]
+    several = {Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY}
+    wanted = (k for test in (several, set(Shape) - {Shape.ONE_ONE}) for k, shape in enumerate(shapes) if shape in test)
+    return next(wanted, 0)
+
+
+def _said(aligned: Alignment, chunk: Chunk) -> str:
+    words = figures.SHAPE_WORDS[chunk.shape]
+    if chunk.shape is Shape.MISMATCH:
+        same = aligned.same_after_nfc(chunk)
+        words += ", the text is the same after Unicode normalisation (NFC)" if same else ", and so does the text"
+    return f"{chunk.shape.value.replace('_', ' ')}, {words}"
+
+
+def counts(aligned: Alignment) -> None:
+    """Chunks by shape, as bars and as a table; every chunk as a table."""
+    counted = aligned.counts()
+    finding = figures.shape_finding(counted)
+    st.plotly_chart(figures.shape_bars(counted), config=figures.STATIC, alt=f"Bars of chunks by shape. {finding}.")
+    with st.expander("The same as a table"):
+        st.dataframe(tables.counts_table(counted, figures.SHAPE_WORDS), hide_index=True)
+    with st.expander("Every chunk as a table"):
+        shown = aligned.head(MAX_TABLE)
+        st.dataframe(tables.chunk_table(shown), hide_index=True)
+        if len(shown) < len(aligned):
+            st.caption(f"The first {len(shown):,} of {len(aligned):,} chunks; the CSV holds all.")
+
+
+def downloads(place: DeltaGenerator, student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
+    """Files to take along, made when they're asked for."""
+    scoring, view = st.session_state.scoring, View(st.session_state.form, st.session_state.layout)
+    name = f"{_file_safe(student.name)}-{_file_safe(teacher.name)}"
+    title = f"{student.name} and {teacher.name}: {len(aligned):,} chunks"
+    drawn = aligned.head(MAX_DRAWN)
+    with place.popover("Save", width="stretch"):
+        st.download_button(
+            "Page (HTML, one file)",
+            lambda: standalone_page(payload(student, teacher, drawn, view=view), title).encode(),
+            f"{name}.html",
+            "text/html",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Alignment (JSON)",
+            lambda: json.dumps(export.as_json(student, teacher, aligned, scoring=scoring)).encode(),
+            f"{name}.json",
+            "application/json",
+            on_click="ignore",
+        )
+        st.download_button("Chunks (CSV)", lambda: export.as_csv(aligned).encode(), f"{name}.csv", "text/csv", on_click="ignore")
+        st.caption("The address of this page is a link to what you see.")
+        if not link.current().carries_text():
+            st.caption("This text is too long for an address: the link carries everything else.")
+
+
+def _file_safe(name: str) -> str:
+    return "".join(character if character.isalnum() or character in ".-_" else "_" for character in name)
+
+
+def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
+    """Which tokenizers these are: source, licence, hash."""
+    if st.session_state.presenter:
+        return
+    for role, tokenizer in (("Student", student), ("Teacher", teacher)):
+        origin = tokenizer.provenance
+        padding = tokenizer.vocabulary.head_size - len(tokenizer.vocabulary)
+        ids = f"{len(tokenizer.vocabulary):,} ids" + (f" and {padding:,} padded logits" if padding else "")
+        st.caption(plain(f"{role}: {tokenizer.name}, {ids}, {origin.source}, {origin.licence}, sha256 {origin.sha256}"))
+    if llama.NAME in (student.name, teacher.name):
+        st.caption(plain(llama.NOTICE))

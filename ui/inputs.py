@@ -1,0 +1,294 @@
+"""
+What a user chooses: the pair, the text, the options. Every value lives in the session under its name in the link.
+"""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import cached
+from ui.messages import plain
+from ui.samples import SAMPLES, Sample
+from xtoken_core import catalog, texts
+from xtoken_core.alignment import Scoring
+from xtoken_core.errors import TextError, TokenizerError, XTokenError
+from xtoken_core.tokenizer import Tokenizer
+
+MAX_PAGE_CHARACTERS = 200_000
+MIB = 2**20
+SCORINGS = {"exact": "ours, exact", "paper": "the paper's program"}
+UPLOADED = "uploaded: "
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the controls say. save: the place for the downloads; None while presenting."""
+
+    student: str
+    teacher: str
+    text: str
+    save: DeltaGenerator | None
+
+
+def controls() -> Chosen:
+    """All controls in one place; while presenting only the way back."""
+    if st.session_state.presenter:
+        st.toggle("Presenter", key="presenter", persist_state="session")
+        return Chosen(st.session_state.student or "", st.session_state.teacher or "", st.session_state.text or "", None)
+    student, teacher = _pair()
+    sample, opened, options, save = st.columns([9, 4, 4, 4], vertical_alignment="bottom")
+    with sample:
+        _samples()
+    with opened:
+        _opened_files()
+    with options:
+        _options()
+    _file_errors()
+    return Chosen(student, teacher, _text(), save)
+
+
+def _pair() -> tuple[str, str]:
+    """The names of student and teacher; typed ones are allowed."""
+    left, middle, right = st.columns([10, 1, 10], vertical_alignment="bottom")
+    with left:
+        student = _name("Student", "student")
+    middle.button("⇄", help="Swap student and teacher", on_click=_swap, width="stretch")
+    with right:
+        teacher = _name("Teacher", "teacher")
+    return student, teacher
+
+
+def _name(label: str, key: str) -> str:
+    chosen = st.selectbox(
+        label,
+        _names(st.session_state[key]),
+        key=key,
+        format_func=_title,
+        accept_new_options=True,
+        filter_mode="contains",
+        placeholder="A name, a path or a hub id",
+        help="Pick one, or type the path of a tokenizer.json or its folder, or a hub id such as Qwen/Qwen3-8B. "
+        "Files are read under Open.",
+        persist_state="session",
+    )
+    return chosen or ""
+
+
+def _names(current: str | None) -> list[str]:
+    """The catalogue, the uploads of this session, and the name in use even where it's typed."""
+    known = [*catalog.ENTRIES, *st.session_state.get("uploads", {})]
+    return known if current in known or not current else [*known, current]
+
+
+def _title(name: str) -> str:
+    return catalog.ENTRIES[name].title if name in catalog.ENTRIES else name
+
+
+def _swap() -> None:
+    state = st.session_state
+    state.student, state.teacher = state.teacher, state.student
+    state.student_special, state.teacher_special = state.teacher_special, state.student_special
+    state.chunk = None
+
+
+def tokenizer(name: str) -> Tokenizer:
+    """The tokenizer behind a chosen name. Raises TokenizerError."""
+    uploads = st.session_state.get("uploads", {})
+    if name in uploads:
+        return cached.uploaded_tokenizer(name.removeprefix(UPLOADED), uploads[name])
+    if name.startswith(UPLOADED):
+        raise TokenizerError(
+            f"{name.removeprefix(UPLOADED)} was uploaded in another session and stays there. Upload it again under Open."
+        )
+    if not name:
+        raise TokenizerError("No tokenizer is chosen. Pick one from the list, or type a path or a hub id.")
+    return cached.named_tokenizer(name)
+
+
+def _text() -> str:
+    """The text box; its content is kept whatever happens."""
+    st.text_area(
+        "Text",
+        key="text",
+        height=132,
+        help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. The view is drawn anew when you leave the box or press Ctrl+Enter.",
+        on_change=_forget_chunk,
+        persist_state="session",
+    )
+    return st.session_state.text or ""
+
+
+def check_length(text: str) -> None:
+    """Raises TextError over the page's limit."""
+    if len(text) > MAX_PAGE_CHARACTERS:
+        raise TextError(
+            f"The text has {len(text):,} characters; this page aligns up to {MAX_PAGE_CHARACTERS:,}. "
+            f"Shorten it, or use the shell: python -m xtoken_core align STUDENT TEACHER --file FILE."
+        )
+
+
+def _forget_chunk() -> None:
+    st.session_state.chunk = None
+
+
+def _samples() -> None:
+    """The menu of texts by what goes wrong with them."""
+    st.selectbox(
+        "Sample",
+        range(len(SAMPLES)),
+        key="sample",
+        index=None,
+        format_func=lambda k: SAMPLES[k].title,
+        placeholder="Texts by what goes wrong",
+        on_change=_use_sample,
+    )
+
+
+def _use_sample() -> None:
+    chosen = st.session_state.sample
+    if chosen is not None:
+        st.session_state.text = SAMPLES[chosen].text
+        st.session_state.gold = SAMPLES[chosen].gold or st.session_state.gold
+        _forget_chunk()
+
+
+def sample_in_use() -> Sample | None:
+    """The sample whose text stands in the box, unchanged."""
+    return next((sample for sample in SAMPLES if sample.text == st.session_state.text), None)
+
+
+def _options() -> None:
+    """Special tokens, scoring, GOLD, presenter."""
+    with st.popover("Options", width="stretch"):
+        st.toggle("Special tokens of the student", key="student_special", persist_state="session", help=_SPECIAL)
+        st.toggle("Special tokens of the teacher", key="teacher_special", persist_state="session", help=_SPECIAL)
+        st.radio(
+            "Scoring",
+            list(SCORINGS),
+            key="scoring",
+            format_func=lambda scoring: SCORINGS[scoring],
+            persist_state="session",
+            help="Ours leaves as few tokens unmatched as possible. The paper's program adds up +3 for an equal pair, "
+            "−3 for an unequal one, +1.5 a token for a merge of up to four, −1.5 for a gap, and can't pair 2 with 3.",
+        )
+        st.toggle(
+            "GOLD as published, as a third row",
+            key="gold",
+            persist_state="session",
+            help="The grouping by growing strings that TRL's GOLD trainer used until June 2026.",
+        )
+        st.toggle("Presenter: larger type, no controls", key="presenter", persist_state="session")
+
+
+_SPECIAL = "What the tokenizer adds by itself, such as a start token. Markers spelled out in the text stay."
+
+
+def _opened_files() -> None:
+    """Reading files: a text into the box, a tokenizer.json into the lists of student and teacher."""
+    with st.popover("Open", width="stretch"):
+        st.file_uploader(
+            f"A text: .txt, .md or .jsonl, up to {MAX_PAGE_CHARACTERS:,} characters",
+            type=["txt", "md", "jsonl"],
+            key="text_file",
+            max_upload_size=texts.MAX_TEXT_BYTES // MIB,
+            on_change=_open_text,
+        )
+        _record_of_file()
+        st.file_uploader(
+            f"A tokenizer.json, up to {catalog.MAX_TOKENIZER_BYTES // MIB} MiB",
+            type=["json"],
+            key="tokenizer_file",
+            max_upload_size=catalog.MAX_TOKENIZER_BYTES // MIB,
+            on_change=_open_tokenizer,
+        )
+
+
+def _file_errors() -> None:
+    for sentence in st.session_state.get("file_errors", {}).values():
+        st.error(plain(sentence))
+
+
+def _open_text() -> None:
+    """A plain text goes into the box at once, a .jsonl file once its field is known."""
+    file = st.session_state.text_file
+    st.session_state.pop("records", None)
+    _note_error("text", None)
+    if file is None:
+        return
+    try:
+        content = texts.decode(file.getvalue(), file.name)
+        if PurePath(file.name).suffix == ".jsonl":
+            records = texts.json_lines(content, file.name)
+            st.session_state.records = records
+            st.session_state.field = next(iter(records.fields()), None)
+            st.session_state.record = 1
+            _use_record()
+        else:
+            _into_box(content)
+    except XTokenError as error:
+        _note_error("text", error)
+
+
+def _record_of_file() -> None:
+    records = st.session_state.get("records")
+    if records is None:
+        return
+    left, right = st.columns(2)
+    fields = records.fields()
+    left.selectbox("Field", fields, key="field", on_change=_use_record)
+    right.number_input(f"Record, of {len(records.lines):,}", 1, len(records.lines), key="record", on_change=_use_record)
+
+
+def _use_record() -> None:
+    _note_error("text", None)
+    try:
+        records, field = st.session_state.records, st.session_state.field
+        _into_box(records.text(st.session_state.record - 1, field or ""))
+    except XTokenError as error:
+        _note_error("text", error)
+
+
+def _into_box(content: str) -> None:
+    st.session_state.text = content
+    st.session_state.sample = None
+    _forget_chunk()
+
+
+def _open_tokenizer() -> None:
+    """Checked at once; a good file becomes the teacher, and a choice for either side."""
+    file = st.session_state.tokenizer_file
+    _note_error("tokenizer", None)
+    if file is None:
+        return
+    name = f"{UPLOADED}{file.name}"
+    try:
+        cached.uploaded_tokenizer(file.name, file.getvalue())
+    except XTokenError as error:
+        _note_error("tokenizer", error)
+        return
+    st.session_state.uploads = {**st.session_state.get("uploads", {}), name: file.getvalue()}
+    st.session_state.teacher = name
+    _forget_chunk()
+
+
+def _note_error(about: str, error: XTokenError | None) -> None:
+    errors = {**st.session_state.get("file_errors", {})}
+    errors.pop(about, None)
+    st.session_state.file_errors = errors if error is None else {**errors, about: str(error)}
+
+
+def specials() -> tuple[bool, bool]:
+    """Whether the student's and the teacher's special tokens are on."""
+    return st.session_state.student_special, st.session_state.teacher_special
+
+
+def scoring() -> Scoring:
+    """How to align; a link may ask for one that doesn't exist."""
+    return "paper" if st.session_state.scoring == "paper" else "exact"
+
+
+def gold() -> bool:
+    """Whether GOLD as published stands beside ours."""
+    return bool(st.session_state.gold)

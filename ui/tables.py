@@ -1,0 +1,41 @@
+"""Tables: escaped text in every cell, one row a thing, never a position that a filter could shift."""
+
+import pandas as pd
+
+from xtoken_core.display import spaced_hex, told, visible, visible_form
+from xtoken_core.sequence import TokenSequence
+from xtoken_core.spans import Alignment, Shape, Span
+from xtoken_core.tokenizer import Tokenizer
+
+
+def counts_table(counts: dict[Shape, int], words: dict[Shape, str]) -> pd.DataFrame:
+    """Chunks by shape: what each shape means, how many, and their share in per cent."""
+    total = max(sum(counts.values()), 1)
+    return pd.DataFrame(
+        [(shape.value, words[shape], count, 100 * count / total) for shape, count in counts.items()],
+        columns=["shape", "meaning", "chunks", "share, %"],
+    )
+
+
+def chunk_table(alignment: Alignment) -> pd.DataFrame:
+    """Every chunk, the twin of the token view."""
+    rows = []
+    for number, chunk in enumerate(alignment):
+        student, teacher = alignment.bytes_of(chunk)
+        texts = told(alignment.student, chunk.student), told(alignment.teacher, chunk.teacher)
+        same = alignment.same_after_nfc(chunk) if chunk.shape is Shape.MISMATCH else student == teacher
+        rows.append((number, chunk.shape.value, *texts, len(chunk.student), len(chunk.teacher), same))
+    columns = ["chunk", "shape", "student", "teacher", "student tokens", "teacher tokens", "same text (NFC)"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def token_table(tokenizer: Tokenizer, sequence: TokenSequence, span: Span) -> pd.DataFrame:
+    """The tokens of one span: position, id, bytes, text, the vocabulary's form, the role of a special token."""
+    roles = {mark.position: mark.role for mark in sequence.marks_between(span.start, span.stop)}
+    rows = []
+    for position in range(span.start, span.stop):
+        token = int(sequence.ids[position])
+        data = sequence.bytes_between(position, position + 1)
+        form = visible_form(tokenizer.vocabulary.forms[token])
+        rows.append((position, token, spaced_hex(data), visible(data), form, visible(roles.get(position, "").encode())))
+    return pd.DataFrame(rows, columns=["position", "id", "bytes", "text", "vocabulary form", "special"])
