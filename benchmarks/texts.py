@@ -15,23 +15,28 @@ from xtoken_core.tokenizer import Tokenizer
 
 Passage = Callable[[Random], str]
 
-NOUNS = """
+
+def listed(words: str) -> tuple[str, ...]:
+    return tuple(words.split())
+
+
+NOUNS = listed("""
     harbour lantern orchard ledger bridge kitchen engine glacier market violin compass window meadow archive signal
     carpet factory library whistle mountain bakery envelope staircase telescope village blanket theatre chimney
     notebook valley printer battery river ladder parliament hospital umbrella tunnel island museum contract mirror
     laboratory teapot festival shipyard magnet courtyard satellite vineyard keyboard cathedral pension thermometer
-""".split()
-ADJECTIVES = """
+""")
+ADJECTIVES = listed("""
     quiet crooked bright forgotten narrow generous frozen curious expensive hollow ancient restless wooden distant
     fragile enormous ordinary bitter transparent reluctant coastal unfinished rusty gentle suspicious seasonal
     mechanical invisible stubborn provisional peculiar magnificent accidental unreasonable
-""".split()
-VERBS = """
+""")
+VERBS = listed("""
     counted repaired painted followed remembered borrowed measured ignored described carried discovered promised
     translated delivered questioned collected abandoned polished defended photographed misunderstood reorganised
-""".split()
-NAMES = "Nadia Tomasz Ingrid Okonkwo Beatrice Farouk Leilani Sven Priya Montgomery Yusuf Clementine Aoife Ravi".split()
-SYLLABLES = "bar del mor tun wick ham ash thorne el ford ling vor sten kir mead ros ca lin dra hol".split()
+""")
+NAMES = listed("Nadia Tomasz Ingrid Okonkwo Beatrice Farouk Leilani Sven Priya Montgomery Yusuf Clementine Aoife Ravi")
+SYLLABLES = listed("bar del mor tun wick ham ash thorne el ford ling vor sten kir mead ros ca lin dra hol")
 
 SENTENCES = (
     "{name} {verb} {number} {noun}s in the {adjective} {noun} before the fog came. ",
@@ -60,7 +65,7 @@ CODE = (
     '# TODO({name}): {verb} the {adjective} {noun}, see #{number}\nassert {noun} == 0x{number}FF, f"{{noun}!r}"\n',
 )
 
-CYRILLIC = """
+CYRILLIC = listed("""
     Старый дом у реки построили задолго до войны, и никто уже не помнит его первых хозяев.
     Каждое утро почтальон приносил письма, газеты и маленькие посылки из далёкого города.
     Учёные измерили температуру воды в озере и записали результаты в толстую тетрадь.
@@ -68,7 +73,7 @@ CYRILLIC = """
     Поїзд запізнився на дві години, тому всі пасажири пили чай і розповідали історії.
     Правительство обещало пересмотреть закон об образовании, но решение снова отложили.
     Какой необыкновенный голос у этой женщины, сказал он и закрыл окно.
-""".split()
+""")
 CHINESE = (
     "河边的老房子建于很久以前，没有人记得第一位主人是谁。每天早晨邮递员都会带来信件和报纸。科学家测量了湖水的温度，并把结果写进"
     "笔记本。火车晚点了两个小时，旅客们喝着茶讲故事。政府答应重新审议教育法案，但是决定又被推迟了。"
@@ -77,19 +82,19 @@ JAPANESE = (
     "川のそばの古い家はずっと昔に建てられ、最初の持ち主を覚えている人はいない。毎朝、郵便屋さんが手紙と新聞を届けてくれた。"
     "カメラとノートパソコンを鞄に入れて、彼女は駅まで歩いた。電車は二時間も遅れていた。"
 )
-KOREAN = """
+KOREAN = listed("""
     강가의 오래된 집은 아주 옛날에 지어졌고 첫 주인을 기억하는 사람은 아무도 없다
     매일 아침 우체부가 편지와 신문을 가져왔다 과학자들은 호수의 온도를 재고 결과를 공책에 적었다
     기차가 두 시간 늦어서 승객들은 차를 마시며 이야기를 나누었다 정부는 교육법을 다시 검토하겠다고 약속했다
-""".split()
-VIETNAMESE = """
+""")
+VIETNAMESE = listed("""
     Ngôi nhà cũ bên sông được xây dựng từ rất lâu và không ai còn nhớ chủ nhân đầu tiên của nó.
     Mỗi buổi sáng người đưa thư mang đến những lá thư, tờ báo và vài gói hàng nhỏ.
     Các nhà khoa học đã đo nhiệt độ nước hồ rồi ghi kết quả vào một quyển vở dày.
     Chuyến tàu bị trễ hai tiếng nên hành khách vừa uống trà vừa kể chuyện cho nhau nghe.
-""".split()
-ACCENTED = "café naïve déjà façade jalapeño Zürich crème señor fiancée Malmö Ålesund Čapek".split()
-EMOJI = "😀 😂 🥲 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 🇯🇵 1️⃣ ❤️ 🔥 🎉 🧑🏿‍🚀 🐙 🍜 ⚽ 🚲 🗺️ ✅ 🤷‍♀️ 💶 🧪 🌍 🎻 🥐 🦖".split()
+""")
+ACCENTED = listed("café naïve déjà façade jalapeño Zürich crème señor fiancée Malmö Ålesund Čapek")
+EMOJI = listed("😀 😂 🥲 👍🏽 👩‍👩‍👧‍👦 🏳️‍🌈 🇩🇪 🇯🇵 1️⃣ ❤️ 🔥 🎉 🧑🏿‍🚀 🐙 🍜 ⚽ 🚲 🗺️ ✅ 🤷‍♀️ 💶 🧪 🌍 🎻 🥐 🦖")
 
 
 SPECIALS = (
@@ -130,23 +135,29 @@ def digits(random: Random) -> str:
 
 
 def emoji(random: Random) -> str:
-    return "".join(random.choices(EMOJI, k=random.randint(1, 6))) + random.choice(("", "", " ", "\n"))
+    pictures = [*random.choices(EMOJI, k=random.randint(1, 6)), characters(random, "🌀", "🙏")]
+    return "".join(pictures) + random.choice(("", "", " ", "\n"))
 
 
 def cjk(random: Random) -> str:
     if random.random() < 0.3:
-        return words(KOREAN, random)
+        return phrase(random, KOREAN)
     text = random.choice((CHINESE, JAPANESE))
     start = random.randrange(len(text) - 5)
-    return text[start : start + random.randint(5, 40)]
+    return text[start : start + random.randint(5, 30)] + characters(random, "一", "龥")
 
 
 def cyrillic(random: Random) -> str:
-    return words(CYRILLIC, random)
+    return phrase(random, (*CYRILLIC, characters(random, "а", "я")))
 
 
-def words(of: Sequence[str], random: Random) -> str:
-    return " ".join(random.choices(of, k=random.randint(4, 12))) + " "
+def phrase(random: Random, words: Sequence[str]) -> str:
+    return " ".join(random.choices(words, k=random.randint(4, 12))) + " "
+
+
+def characters(random: Random, first: str, last: str) -> str:
+    """A few neighbours in Unicode, in no order: words that no tokenizer has."""
+    return "".join(chr(random.randint(ord(first), ord(last))) for _ in range(random.randint(1, 6)))
 
 
 def mix(random: Random) -> str:
@@ -155,17 +166,16 @@ def mix(random: Random) -> str:
 
 
 def accents(random: Random) -> str:
-    """About 50 tokens of prose with one decomposed word: one difference where the other side composes."""
-    sentences = prose(random) + prose(random)
-    return decomposed(f"{sentences}{random.choice(ACCENTED)} {prose(random)}")
+    """About 50 tokens with one decomposed word: one difference where the other side composes."""
+    return decomposed(f"{prose(random)}{prose(random)}{random.choice(ACCENTED)} {random.choice(NOUNS)}s, ")
 
 
 def hangul(random: Random) -> str:
-    return decomposed(words(KOREAN, random))
+    return decomposed(phrase(random, KOREAN))
 
 
 def vietnamese(random: Random) -> str:
-    return decomposed(words(VIETNAMESE, random))
+    return decomposed(phrase(random, VIETNAMESE))
 
 
 def decomposed(text: str) -> str:
@@ -178,7 +188,7 @@ def chat(random: Random) -> str:
 
 
 def repeated(random: Random) -> str:
-    return random.choice("aaeo=-_#0 \n\t.хの") * random.randint(1, 3000) + random.choice(("", " ", "x", "\n"))
+    return random.choice("aaeo=-_#0 \n\t.хの") * int(2 ** random.uniform(0, 12)) + random.choice(("", " ", "x", "\n"))
 
 
 KINDS: Mapping[str, Passage] = {
@@ -207,5 +217,5 @@ def texts_of(kind: str, tokenizer: Tokenizer, lengths: Sequence[int]) -> dict[in
         text += "".join(KINDS[kind](random) for _ in range(passages))
         offsets = tokenizer.backend.encode(text).offsets
         # as many passages again as the missing tokens take, and a few more
-        passages = 8 + 2 * (longest - len(offsets)) * passages // len(offsets)
+        passages = 8 + (longest - len(offsets)) * passages * 11 // 10 // len(offsets)
     return {length: text[: offsets[length - 1][1]] for length in lengths}

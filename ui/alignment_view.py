@@ -53,7 +53,7 @@ def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, 
         )
     view = View.from_state({name: state[name] for name in ("form", "layout", "presenter")})
     token_view(
-        payload(student, teacher, drawn, surface=gold and gold.head(MAX_DRAWN), view=view, chosen=state.chunk),
+        payload(student, teacher, drawn, surface=gold and gold.head(MAX_DRAWN), view=view, chosen=_chosen(drawn)),
         key="tokens",
         on_choose=_choose,
         on_look=_look,
@@ -76,36 +76,42 @@ def _gold_sentence(gold: Alignment, aligned: Alignment) -> None:
     """Whether GOLD as published has collapsed, and where."""
     group = collapse(gold)
     if group is None:
-        st.caption(f"GOLD as published closes {len(gold):,} groups here and has not collapsed.")
+        st.caption(f"GOLD as published has {_counted(len(gold), 'group')} here and has not collapsed.")
         return
     st.warning(
         f"GOLD as published has collapsed: from student token {group.student.start:,} and teacher token "
         f"{group.teacher.start:,} on, {len(group.student):,} and {len(group.teacher):,} tokens are one group. "
-        f"Ours has {len(aligned):,} chunks in the whole text, GOLD as published {len(gold):,} groups."
+        f"In the whole text it has {_counted(len(gold), 'group')}, ours {_counted(len(aligned), 'chunk')}."
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
     """The chosen chunk: its shape and, for either side, ids, bytes, text and vocabulary forms."""
-    number = st.session_state.chunk
     if not len(aligned):
         return
-    if number is None or number >= len(aligned):
-        number = _first_of_interest(aligned)
+    number = _chosen(aligned)
     chunk = aligned.chunk(number)
-    st.subheader(f"Chunk {number:,} of {len(aligned):,}: {_said(aligned, chunk)}")
+    st.subheader(f"Chunk {number + 1:,} of {len(aligned):,}: {_said(aligned, chunk)}")
     left, right = st.columns(2)
     for column, tokenizer, sequence, span in (
         (left, student, aligned.student, chunk.student),
         (right, teacher, aligned.teacher, chunk.teacher),
     ):
         with column:
-            st.text(f"{tokenizer.name}: {len(span):,} {'token' if len(span) == 1 else 'tokens'}")
-            st.dataframe(tables.token_table(tokenizer, sequence, span), hide_index=True, height=212)
+            st.text(f"{tokenizer.name}: {_counted(len(span), 'token')}")
+            with st.container(height=216, border=False):
+                st.dataframe(tables.token_table(tokenizer, sequence, span), hide_index=True)
 
 
-def _first_of_interest(aligned: Alignment) -> int:
-    """The first chunk of several tokens, else the first that isn't 1-1, else the first."""
+def _chosen(aligned: Alignment) -> int:
+    """The chunk that the reader chose, else the first of several tokens, else the first that isn't 1-1, else 0."""
+    number = st.session_state.chunk
+    if number is not None and number < len(aligned):
+        return int(number)
     shapes = [chunk.shape for chunk in aligned.head(MAX_DRAWN)]
     several = {Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY}
     wanted = (k for test in (several, set(Shape) - {Shape.ONE_ONE}) for k, shape in enumerate(shapes) if shape in test)
@@ -140,7 +146,7 @@ def downloads(place: DeltaGenerator, student: Tokenizer, teacher: Tokenizer, ali
     name = f"{_file_safe(student.name)}-{_file_safe(teacher.name)}"
     title = f"{student.name} and {teacher.name}: {len(aligned):,} chunks"
     drawn = aligned.head(MAX_DRAWN)
-    with place.popover("Save", width="stretch"):
+    with place.popover("Save"):
         st.download_button(
             "Page (HTML, one file)",
             lambda: standalone_page(payload(student, teacher, drawn, view=view), title).encode(),

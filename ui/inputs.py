@@ -38,24 +38,20 @@ def controls() -> Chosen:
         st.toggle("Presenter", key="presenter", persist_state="session")
         return Chosen(st.session_state.student or "", st.session_state.teacher or "", st.session_state.text or "", None)
     student, teacher = _pair()
-    sample, opened, options, save = st.columns([9, 4, 4, 4], vertical_alignment="bottom")
-    with sample:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         _samples()
-    with opened:
         _opened_files()
-    with options:
         _options()
+        save = st.empty()
     _file_errors()
     return Chosen(student, teacher, _text(), save)
 
 
 def _pair() -> tuple[str, str]:
     """The names of student and teacher; typed ones are allowed."""
-    left, middle, right = st.columns([10, 1, 10], vertical_alignment="bottom")
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         student = _name("Student", "student")
-    middle.button("⇄", help="Swap student and teacher", on_click=_swap, width="stretch")
-    with right:
+        st.button("⇄", help="Swap student and teacher", on_click=_swap)
         teacher = _name("Teacher", "teacher")
     return student, teacher
 
@@ -112,7 +108,7 @@ def _text() -> str:
     st.text_area(
         "Text",
         key="text",
-        height=132,
+        height=148,
         help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. The view is drawn anew when you leave the box or press Ctrl+Enter.",
         on_change=_forget_chunk,
         persist_state="session",
@@ -161,7 +157,7 @@ def sample_in_use() -> Sample | None:
 
 def _options() -> None:
     """Special tokens, scoring, GOLD, presenter."""
-    with st.popover("Options", width="stretch"):
+    with st.popover("Options"):
         st.toggle("Special tokens of the student", key="student_special", persist_state="session", help=_SPECIAL)
         st.toggle("Special tokens of the teacher", key="teacher_special", persist_state="session", help=_SPECIAL)
         st.radio(
@@ -187,7 +183,7 @@ _SPECIAL = "What the tokenizer adds by itself, such as a start token. Markers sp
 
 def _opened_files() -> None:
     """Reading files: a text into the box, a tokenizer.json into the lists of student and teacher."""
-    with st.popover("Open", width="stretch"):
+    with st.popover("Open"):
         st.file_uploader(
             f"A text: .txt, .md or .jsonl, up to {MAX_PAGE_CHARACTERS:,} characters",
             type=["txt", "md", "jsonl"],

@@ -54,7 +54,7 @@ class Link:
         read: dict[str, Any] = {name: value == "1" if kinds[name] is bool else value for name, value in known.items()}
         chunk = parameters.get("chunk", "")
         if chunk.isdecimal() and len(chunk) < 10:
-            read["chunk"] = int(chunk)
+            read["chunk"] = int(chunk) - 1 if int(chunk) else None
         if "packed" in parameters:
             read["text"] = unpacked(parameters["packed"])
         return cls(**read)
@@ -69,6 +69,8 @@ class Link:
         }
         shown |= {"student": self.student, "teacher": self.teacher}
         text = shown.pop("text", None)
+        if self.chunk is not None:
+            shown["chunk"] = self.chunk + 1  # as the page counts them
         plain = {name: str(int(value)) if isinstance(value, bool) else str(value) for name, value in shown.items()}
         return plain | ({} if text is None else _text_parameter(text))
 

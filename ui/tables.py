@@ -20,7 +20,7 @@ def counts_table(counts: dict[Shape, int], words: dict[Shape, str]) -> pd.DataFr
 def chunk_table(alignment: Alignment) -> pd.DataFrame:
     """Every chunk, the twin of the token view."""
     rows = []
-    for number, chunk in enumerate(alignment):
+    for number, chunk in enumerate(alignment, 1):
         student, teacher = alignment.bytes_of(chunk)
         texts = told(alignment.student, chunk.student), told(alignment.teacher, chunk.teacher)
         same = alignment.same_after_nfc(chunk) if chunk.shape is Shape.MISMATCH else student == teacher

@@ -67,11 +67,11 @@ def _chunk(alignment: Alignment, chunk: Chunk) -> dict[str, Any]:
 
 
 def as_csv(alignment: Alignment) -> str:
-    """A row a chunk. Texts are escaped; a cell that a spreadsheet would run as a formula starts with an apostrophe."""
+    """A row a chunk, numbered from 1. Texts are escaped; a cell that a spreadsheet would run as a formula starts with an apostrophe."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for number, chunk in enumerate(alignment):
+    for number, chunk in enumerate(alignment, 1):
         writer.writerow([_formula_safe(cell) for cell in _row(alignment, number, chunk)])
     return table.getvalue()
 

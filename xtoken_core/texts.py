@@ -35,10 +35,14 @@ class JsonLines:
     lines: tuple[str, ...]
 
     def fields(self, *, sample: int = 100) -> tuple[str, ...]:
-        """The names of text fields in the first records, in order of appearance."""
+        """The names of text fields in the first records, in order of appearance; a record that can't be read has none."""
         names: dict[str, None] = {}
         for number in range(min(sample, len(self.lines))):
-            names |= dict.fromkeys(key for key, value in self._record(number).items() if isinstance(value, str))
+            try:
+                record = self._record(number)
+            except TextError:  # told where that record is asked for
+                continue
+            names |= dict.fromkeys(key for key, value in record.items() if isinstance(value, str))
         return tuple(names)
 
     def text(self, number: int, field: str) -> str:

@@ -108,6 +108,7 @@ class TokenView {
     Object.assign(this.root.dataset, { layout: this.look.layout, form: this.look.form });
     this.root.classList.toggle("presenter", this.look.presenter);
     this.root.classList.toggle("empty", this.model.count === 0);
+    this.root.classList.toggle("grouped", this.model.groups !== null);
     this.stage.replaceChildren(...drawStage(this));
     this.controls.refresh();
     if (top < this.model.count) this.reveal(top, { toTop: true });
@@ -398,7 +399,7 @@ function drawSide(view, name) {
   const side = view.model[name];
   const { flow, elements, holes } = drawRun(view, side, side.chunkEnds, (k) => chunkClass(view.model, k));
   view.tokens[name] = elements;
-  view.lookups.push((k) => holes[k] ?? elements.slice(startOf(side.chunkEnds, k), side.chunkEnds[k]));
+  view.lookups.push((k) => (holes[k] ? [holes[k]] : elements.slice(startOf(side.chunkEnds, k), side.chunkEnds[k])));
   return pane([heading(name, side.title, side.note)], flow.root);
 }
 
@@ -539,7 +540,7 @@ const NOTABLE = {
   visible: new RegExp(`( +|[${HIDDEN}\\p{Zs}])`, "u"),
   raw: new RegExp(`((?! )[${HIDDEN}\\p{Zs}])`, "u"),
 };
-const STARTS_WITH_MARK = /^\p{M}/u;
+const STARTS_WITH_MARK = /^(?!\p{Default_Ignorable_Code_Point})\p{M}/u;
 
 const CONTROLS = (
   "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI " +
@@ -718,7 +719,7 @@ class Controls {
 function keysLine() {
   const line = make("p", "keys");
   for (const [keys, words] of Object.entries(KEYS)) {
-    line.append(...keys.split(" ").map((key) => labelled("kbd", "", key)), ` ${words}`);
+    line.append(...keys.split(" ").map((key) => labelled("kbd", "", key)), ` ${words}   `);
   }
   return line;
 }
