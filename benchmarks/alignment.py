@@ -13,9 +13,9 @@ A token is a student token. Encoding the text is never timed. Timed are
     surface    GOLD as published
 
 each after a warm-up, as the best and the median of at least three runs, more of them where they are short. All of it
-runs on one thread: NumPy uses no others for these operations. Peak memory is the most that a method holds at once beyond
-its input, its result included (tracemalloc, which NumPy reports to), in a pass of its own since it slows the run. An MB is
-10^6 bytes.
+runs on one thread: NumPy uses no others for these operations. Peak memory is the most that a method holds at once
+beyond its input, its result included (tracemalloc, which NumPy reports to); it has a pass of its own, since it slows
+the run. An MB is 10^6 bytes.
 """
 
 import argparse

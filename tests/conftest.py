@@ -1,17 +1,11 @@
-"""Real tokenizers, read once, and texts made to hurt."""
-
-from functools import cache
+"""Each named tokenizer, and each text made to hurt."""
 
 import pytest
 
 from tests.hurt import HURTING
+from tests.real import load
 from xtoken_core import catalog
 from xtoken_core.tokenizer import Tokenizer
-
-
-@cache
-def load(name: str) -> Tokenizer:
-    return catalog.load(name)
 
 
 @pytest.fixture(scope="session", params=list(catalog.ENTRIES))

@@ -1,6 +1,8 @@
 """Slow and obvious: every formula as its sentence says, for small inputs."""
 
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from xtoken_core.sequence import TokenSequence
 
@@ -42,3 +44,30 @@ def plus(cost: tuple[int, int, int], tokens: int, marks: int, chunks: int) -> tu
 def common_boundaries(student: TokenSequence, teacher: TokenSequence) -> int:
     """How many bytes after the first are an end of a token of both sides."""
     return len(set(student.ends.tolist()) & set(teacher.ends.tolist()) - {0})
+
+
+def slow_vocabulary(spec: Mapping[str, Any]) -> dict[int, bytes]:
+    """The bytes of every id of a parsed tokenizer.json, read letter by letter; b"" for a special token."""
+    pieces = spec["model"].get("byte_fallback")
+    byte_of = {letter: byte for byte, letter in gpt2_letters()}
+    spelled = {
+        token: piece_bytes(form) if pieces else bytes([byte_of[letter] for letter in form])
+        for form, token in spec["model"]["vocab"].items()
+    }
+    for token in spec["added_tokens"]:
+        spelled[token["id"]] = b"" if token["special"] else token["content"].encode()
+    return spelled
+
+
+def piece_bytes(form: str) -> bytes:
+    if form.startswith("<0x") and form.endswith(">") and len(form) == 6:
+        return bytes.fromhex(form[3:5])
+    return form.replace("▁", " ").encode()
+
+
+def gpt2_letters() -> Iterator[tuple[int, str]]:
+    """(byte, letter), 256 of them: a byte that can't be printed is the next unused letter from U+0100 on."""
+    unused = iter(range(256, 512))
+    for byte in range(256):
+        printed = chr(byte).isprintable() and not chr(byte).isspace()
+        yield byte, chr(byte) if printed else chr(next(unused))

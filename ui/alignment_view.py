@@ -14,7 +14,7 @@ from xtoken_core.surface import collapse
 from xtoken_core.tokenizer import Tokenizer
 
 MAX_DRAWN = 40_000  # tokens a side
-MAX_TABLE = 20_000  # rows of the table twin
+MAX_TABLE = 20_000  # tokens a side in the table twin
 
 
 def introduction() -> None:
@@ -126,18 +126,20 @@ def _said(aligned: Alignment, chunk: Chunk) -> str:
     return f"{chunk.shape.value.replace('_', ' ')}, {words}"
 
 
+@st.fragment
 def counts(aligned: Alignment) -> None:
-    """Chunks by shape, as bars and as a table; every chunk as a table."""
+    """Chunks by shape, as bars and as a table; every chunk as a table, which is made once it's opened."""
     counted = aligned.counts()
     finding = figures.shape_finding(counted)
     st.plotly_chart(figures.shape_bars(counted), config=figures.STATIC, alt=f"Bars of chunks by shape. {finding}.")
     with st.expander("The same as a table"):
         st.dataframe(tables.counts_table(counted, figures.SHAPE_WORDS), hide_index=True)
-    with st.expander("Every chunk as a table"):
+    every = st.expander("Every chunk as a table", key="every_chunk", on_change="rerun")
+    if every.open:
         shown = aligned.head(MAX_TABLE)
-        st.dataframe(tables.chunk_table(shown), hide_index=True)
+        every.dataframe(tables.chunk_table(shown), hide_index=True)
         if len(shown) < len(aligned):
-            st.caption(f"The first {len(shown):,} of {len(aligned):,} chunks; the CSV holds all.")
+            every.caption(f"The first {len(shown):,} of {len(aligned):,} chunks; the CSV holds all.")
 
 
 def downloads(place: DeltaGenerator, student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:

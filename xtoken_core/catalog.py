@@ -22,7 +22,8 @@ from xtoken_core.tokenizer import Tokenizer, parse_json, tokenizer_from_json
 DATA = Path(__file__).parent / "data" / "tokenizers"
 MAX_TOKENIZER_BYTES = 64 * 2**20  # the largest bundled one is 28 MB
 
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}(@[\w./-]{1,96})?")
+_SHOWN_OF_A_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,13 @@ def load(name: str) -> Tokenizer:
     name = name.strip()
     if name in ENTRIES:
         return _named(ENTRIES[name])
-    path = Path(name).expanduser()
-    if _exists(path):
+    path = _existing_path(name)
+    if path:
         return _local(name, path)
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
     raise TokenizerError(
-        f"No tokenizer is called {name!r}. Type one of {', '.join(ENTRIES)}, "
+        f"No tokenizer is called {_shortened(name)!r}. Type one of {', '.join(ENTRIES)}, "
         f"the path of a tokenizer.json or of its folder, or a hub id such as Qwen/Qwen3-8B."
     )
 
@@ -133,28 +134,39 @@ def _bundled(name: str) -> bytes:
     return lzma.decompress((DATA / f"{name}.tokenizer.json.xz").read_bytes())
 
 
-def _exists(path: Path) -> bool:
+def _shortened(name: str) -> str:
+    return name if len(name) <= _SHOWN_OF_A_NAME else f"{name[:_SHOWN_OF_A_NAME]}…"
+
+
+def _existing_path(name: str) -> Path | None:
+    if not name:  # Path("") would be the current folder
+        return None
     try:
-        return path.exists()
-    except (OSError, ValueError):  # a name too long for a path, or with a NUL
-        return False
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long for a path, with a NUL, in the home of nobody
+        return None
 
 
 def _local(name: str, path: Path) -> Tokenizer:
+    try:
+        content, configs = _local_files(name, path)
+    except OSError as error:
+        raise TokenizerError(f"{name} can't be read: {error.strerror}. Check the path and who may read it.") from error
+    return _with_config(content, configs, name=name, source=f"local file: {name}", licence="as its authors state")
+
+
+def _local_files(name: str, path: Path) -> tuple[bytes, dict[str, bytes]]:
+    """The tokenizer.json and the files beside it that say more about it."""
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         raise TokenizerError(
-            f"{name} is a folder without a tokenizer.json. Choose the folder of a model with a fast tokenizer, "
-            f"or save one there with save_pretrained."
+            f"{name} is neither a tokenizer.json nor a folder with one. Choose the folder of a model with a fast "
+            f"tokenizer, or save one there with save_pretrained."
         )
     _check_size(name, file.stat().st_size)
-    return _with_config(
-        file.read_bytes(),
-        {other.name: other.read_bytes() for other in map(file.with_name, hub.CONFIG_FILES) if other.is_file()},
-        name=name,
-        source=f"local file: {name}",
-        licence="as its authors state",
-    )
+    beside = [other for other in map(file.with_name, hub.CONFIG_FILES) if other.is_file()]
+    return file.read_bytes(), {other.name: other.read_bytes() for other in beside}
 
 
 def _from_hub(name: str) -> Tokenizer:

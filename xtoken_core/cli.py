@@ -5,6 +5,7 @@ An error of the user's is one line on stderr and exit code 2; everything else go
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, get_args
 
 from xtoken_core import catalog, export, llama, texts
 from xtoken_core.alignment import Scoring, align
-from xtoken_core.display import told
+from xtoken_core.display import told, visible_form
 from xtoken_core.errors import TextError, XTokenError
 from xtoken_core.spans import Alignment, Chunk
 
@@ -25,21 +26,28 @@ class _Parser(argparse.ArgumentParser):
     """Errors in one line; argparse would print its usage before them."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; {self.prog} --help lists the options\n")
+        self.exit(2, f"{self.prog}: {_one_line(message)}; {self.prog} --help lists the options\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where the encoding lacks a character, its number is shown
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options.command(options)
         sys.stdout.flush()
     except XTokenError as error:
-        print(f"xtoken_core: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"xtoken_core: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _one_line(message: str) -> str:
+    """Words and single spaces; whatever in a word could move a terminal's cursor is spelled out."""
+    return " ".join(map(visible_form, message.split()))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +101,7 @@ def _align(options: argparse.Namespace) -> None:
         _print_json(export.as_json(student, teacher, alignment, scoring=options.scoring))
         return
     for tokenizer, sequence in ((student, alignment.student), (teacher, alignment.teacher)):
-        print(f"{tokenizer.name}  sha256 {tokenizer.sha256[:12]}  {len(sequence):,} tokens")
+        print(f"{_one_line(tokenizer.name)}  sha256 {tokenizer.sha256[:12]}  {len(sequence):,} tokens")
     print("".join(f"{shape.value} {count:,}  " for shape, count in alignment.counts().items() if count).rstrip())
     for chunk in alignment:
         print(_line(alignment, chunk))

@@ -5,7 +5,7 @@ Token bytes as one line of text that is safe to print: whitespace drawn, the inv
     b"\\xe2\\x80"   ⟨E2 80⟩
     b"a\\tb\\n"     a→b↵
 
-Nothing here can move a cursor, reverse a line or hide: control, format and unassigned characters are spelled out.
+Nothing here can move a cursor, reverse a line or hide: what controls, formats, is blank or unassigned is spelled out.
 """
 
 import unicodedata
@@ -15,7 +15,10 @@ from xtoken_core.spans import Span
 
 DRAWN = {" ": "·", "\t": "→", "\n": "↵", "\r": "␍"}
 _HIDDEN = ("C", "Zl", "Zp", "Zs")  # categories: controls, formats, surrogates, unassigned, separators
-_ALSO_HIDDEN = ("HANGUL FILLER", "HALFWIDTH HANGUL FILLER", "BRAILLE PATTERN BLANK", "COMBINING GRAPHEME JOINER")
+# drawn as nothing, though in the categories of letters, marks and symbols: fillers, variation selectors, blanks
+_BLANK_RANGES = ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+_BLANK_SINGLES = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, 0x1D159)
+_BLANK = {chr(code) for first, last in _BLANK_RANGES for code in range(first, last + 1)} | set(map(chr, _BLANK_SINGLES))
 
 
 def visible(data: bytes) -> str:
@@ -43,7 +46,7 @@ def _chip(broken: list[str]) -> list[str]:
 def _drawn(character: str) -> str:
     if character in DRAWN:
         return DRAWN[character]
-    hidden = unicodedata.category(character).startswith(_HIDDEN) or unicodedata.name(character, "") in _ALSO_HIDDEN
+    hidden = unicodedata.category(character).startswith(_HIDDEN) or character in _BLANK
     return f"⟨U+{ord(character):04X}⟩" if hidden else character
 
 

@@ -29,7 +29,8 @@ CSV_COLUMNS = (
     "student_bytes_hex",
     "teacher_bytes_hex",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# a spreadsheet takes the full-width forms for the same signs
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _chunk(alignment: Alignment, chunk: Chunk) -> dict[str, Any]:
 
 
 def as_csv(alignment: Alignment) -> str:
-    """A row a chunk, numbered from 1. Texts are escaped; a cell that a spreadsheet would run as a formula starts with an apostrophe."""
+    """A row a chunk, from 1. Texts are escaped; a cell that a spreadsheet would run starts with an apostrophe."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)

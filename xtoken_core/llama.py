@@ -43,7 +43,11 @@ def tokenizer_json() -> bytes:
         content = b""
     if _is_official(content):
         return content
-    content = build(_ranks_file().read_bytes())
+    ranks_file = _ranks_file().read_bytes()
+    try:
+        content = build(ranks_file)
+    except ValueError:  # other lines than those of a token and its rank
+        content = b""
     if not _is_official(content):
         raise TokenizerError(
             f"{NAME} was rebuilt, but its hash is {sha256(content).hexdigest()[:12]}… and the official one is "
@@ -102,8 +106,9 @@ def _write(path: Path, content: bytes) -> None:
     """Whole or not at all; a cache folder that can't be written costs the next start a second, no more."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            new = Path(folder) / path.name
+            new.write_bytes(content)
+            new.replace(path)
     except OSError:
         return

@@ -35,7 +35,7 @@ class JsonLines:
     lines: tuple[str, ...]
 
     def fields(self, *, sample: int = 100) -> tuple[str, ...]:
-        """The names of text fields in the first records, in order of appearance; a record that can't be read has none."""
+        """The names of text fields in the first records, in order of appearance. A broken record has none."""
         names: dict[str, None] = {}
         for number in range(min(sample, len(self.lines))):
             try:
@@ -71,8 +71,9 @@ class JsonLines:
 
 def json_lines(text: str, name: str) -> JsonLines:
     """The records of a .jsonl text. Raises TextError where there are none."""
-    # only "\n" ends a record: str.splitlines would also cut at U+2028, which may stand inside a JSON string
-    lines = tuple(line for line in text.split("\n") if line.strip())
+    # only "\n" ends a record: str.splitlines would also cut at U+2028, which may stand inside a JSON string;
+    # some editors start a file with a byte order mark, which is no JSON
+    lines = tuple(line for line in text.removeprefix("\ufeff").split("\n") if line.strip())
     if not lines:
         raise TextError(f"{name} has no records. Choose a file with one JSON object a line.")
     return JsonLines(name, lines)

@@ -41,7 +41,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Tokenizer:
-    """A named tokenizer: `encode` cuts a text, `vocabulary` knows the bytes."""
+    """A named tokenizer: `encode` cuts a text, `vocabulary` knows the bytes.
+
+    added_ids: tokens that are searched in the text before anything else; cutting_ids: those behind which the
+    tokenizer may put a dummy space.
+    """
 
     name: str
     vocabulary: Vocabulary
@@ -49,6 +53,7 @@ class Tokenizer:
     backend: tokenizers.Tokenizer
     dummy_space: DummySpace
     added_ids: frozenset[int]
+    cutting_ids: frozenset[int]
 
     @property
     def sha256(self) -> str:
@@ -63,7 +68,8 @@ class Tokenizer:
         check_encodable(text)
         try:
             encoding = self.backend.encode(text, add_special_tokens=special)
-        except Exception as error:  # the library raises plain Exception
+        except BaseException as error:
+            raise_unless_library(error)
             raise TokenizerError(
                 f"{self.name} can't encode this text: {error}. Try another text, or check the tokenizer.json."
             ) from error
@@ -73,17 +79,35 @@ class Tokenizer:
         """The tokens whose first byte is a space that the tokenizer put there."""
         if self.dummy_space is DummySpace.NEVER:
             return []
-        ids, offsets = encoding.ids, encoding.offsets
-        starts = [k for k, token in enumerate(ids) if token not in self.added_ids and self._starts_section(ids, k)]
+        sections = self._sections(encoding)
         if self.dummy_space is DummySpace.FIRST_UNLESS_SPACE:
-            starts = [k for k in starts if offsets[k][0] == 0]
+            sections = [(k, start) for k, start in sections if start == 0]
         if self.dummy_space is not DummySpace.ALWAYS:
-            starts = [k for k in starts if text[offsets[k][0] : offsets[k][0] + 1] not in (" ", "\u2581")]
-        return [k for k in starts if self.vocabulary.token_bytes(ids[k])[:1] == b" "]
+            sections = [(k, start) for k, start in sections if text[start : start + 1] not in (" ", "\u2581")]
+        return [k for k, _ in sections if self.vocabulary.token_bytes(encoding.ids[k])[:1] == b" "]
 
-    def _starts_section(self, ids: list[int], k: int) -> bool:
-        # the library cuts the text at its added tokens first and treats what is between them one by one
-        return k == 0 or ids[k - 1] in self.added_ids
+    def _sections(self, encoding: tokenizers.Encoding) -> list[tuple[int, int]]:
+        """The first token of each section and where the section starts in the text, in characters.
+
+        The library cuts the text at its added tokens first and treats what is between them one by one.
+        """
+        # a token's own offset is no help: where offsets are trimmed, it's behind the token's spaces
+        ids, offsets, put_there = encoding.ids, encoding.offsets, encoding.special_tokens_mask
+        sections = []
+        for k, token in enumerate(ids):
+            if token in self.added_ids:
+                continue
+            if k == 0 or put_there[k - 1]:  # put in front of the text, such as BOS
+                sections.append((k, 0))
+            elif ids[k - 1] in self.cutting_ids:
+                sections.append((k, offsets[k - 1][1]))
+        return sections
+
+
+def raise_unless_library(error: BaseException) -> None:
+    """Lets an interrupt through. The tokenizers library raises plain Exception, and a panic of it is not even that."""
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        raise error
 
 
 def check_encodable(text: str) -> None:
@@ -110,19 +134,29 @@ def tokenizer_from_json(
     spec = parse_json(content, name)
     try:
         vocabulary = vocabulary_from_json(spec, declared=declared, head_size=head_size)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        kind = dummy_space(spec)
+        added = {token["id"]: token for token in spec.get("added_tokens") or ()}
+    except TokenizerError as error:
+        raise TokenizerError(f"{name} can't be used. {error}") from error
+    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise TokenizerError(
-            f"{name} is JSON but no tokenizer.json (its model or added_tokens aren't as the format says: {error!r}). "
+            f"{name} is JSON but no tokenizer.json (its parts aren't as the format says: {error!r}). "
             f"Choose the file that the tokenizers library writes."
         ) from error
     backend = _backend(content, name)
+    for token, declaration in added.items():
+        _check_added(backend, declaration["content"], token, name)
     return Tokenizer(
         name=name,
         vocabulary=vocabulary,
         provenance=Provenance(sha256(content).hexdigest(), source, licence),
         backend=backend,
-        dummy_space=dummy_space(spec),
-        added_ids=frozenset(added["id"] for added in spec.get("added_tokens") or ()),
+        dummy_space=kind,
+        added_ids=frozenset(added),
+        # a Prepend normaliser runs before the tokens that are searched in normalised text, so not behind those
+        cutting_ids=frozenset(
+            k for k, token in added.items() if kind is not DummySpace.ALWAYS or not token.get("normalized")
+        ),
     )
 
 
@@ -142,9 +176,8 @@ def parse_json(content: bytes, name: str) -> dict[str, Any]:
 def _backend(content: bytes, name: str) -> tokenizers.Tokenizer:
     try:
         backend = tokenizers.Tokenizer.from_buffer(content)
-    except BaseException as error:  # a panic of the library is no Exception
-        if isinstance(error, (KeyboardInterrupt, SystemExit)):
-            raise
+    except BaseException as error:
+        raise_unless_library(error)
         raise TokenizerError(
             f"The tokenizers library can't read {name}: {error}. "
             f"Check that the file is a tokenizer.json as its authors published it."
@@ -153,6 +186,16 @@ def _backend(content: bytes, name: str) -> tokenizers.Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     return backend
+
+
+def _check_added(backend: tokenizers.Tokenizer, form: str, token: int, name: str) -> None:
+    """The library numbers an added token anew where ids before it are missing; its ids and the file's would part."""
+    found = backend.token_to_id(form)
+    if found != token:
+        raise TokenizerError(
+            f"{name} gives the added token {form!r} the id {token}, but the tokenizers library reads it as {found}. "
+            f"Check that the file is a tokenizer.json as its authors published it."
+        )
 
 
 def dummy_space(spec: Mapping[str, Any]) -> DummySpace:
@@ -164,7 +207,7 @@ def dummy_space(spec: Mapping[str, Any]) -> DummySpace:
         if step["type"] == "ByteLevel" and step.get("add_prefix_space"):
             return DummySpace.UNLESS_SPACE
         if step["type"] == "Metaspace":
-            scheme = step.get("prepend_scheme") or ("always" if step.get("add_prefix_space") else "never")
+            scheme = step.get("prepend_scheme", "always")
             return {
                 "first": DummySpace.FIRST_UNLESS_SPACE,
                 "always": DummySpace.UNLESS_SPACE,

@@ -53,8 +53,9 @@ class Vocabulary:
 
         Raises TokenizerError for an id outside 0 … V - 1.
         """
-        tokens = np.asarray(ids, dtype=np.int32)
-        self._check(tokens)
+        given = np.asarray(ids, dtype=np.int64)  # a post-processor may name any id up to 2^32
+        self._check(given)
+        tokens = given.astype(np.int32)
         starts, lengths = self.starts[tokens], self.lengths[tokens]
         if len(dummy):
             positions = np.asarray(dummy)
@@ -119,7 +120,12 @@ def vocabulary_from_json(
 
 def _forms(spec: Mapping[str, Any]) -> list[str]:
     """Every id's string in the vocabulary, [V]; "" for an id that no token has."""
-    model = spec.get("model") or {}
+    model = spec.get("model")
+    if not model:
+        raise TokenizerError(
+            "There is no model in the file. Choose the tokenizer.json itself; tokenizer_config.json, config.json "
+            "and vocab.json are other files."
+        )
     kind = model.get("type", "BPE") if "merges" in model else model.get("type")
     if kind != "BPE":
         raise TokenizerError(
@@ -127,6 +133,11 @@ def _forms(spec: Mapping[str, Any]) -> list[str]:
             f"Choose a tokenizer.json whose model.type is BPE."
         )
     form_of = {token: form for form, token in model["vocab"].items()}
+    if len(form_of) < len(model["vocab"]):
+        raise TokenizerError(
+            "Two tokens of the vocabulary have the same id, so it can't be told what that id stands for. "
+            "Check that the file is a tokenizer.json as its authors published it."
+        )
     form_of |= {added["id"]: added["content"] for added in spec.get("added_tokens") or ()}
     if not form_of:
         raise TokenizerError("The tokenizer's vocabulary is empty. Choose a tokenizer.json with a trained vocabulary.")
@@ -141,6 +152,12 @@ def _forms(spec: Mapping[str, Any]) -> list[str]:
 def _speller(spec: Mapping[str, Any]) -> "ByteLevel | SentencePiece":
     """How this tokenizer's forms spell bytes, told from its pre-tokenizer and decoder."""
     stages = [step["type"] for stage in ("pre_tokenizer", "decoder") for step in steps(spec.get(stage))]
+    marked = [name for name in ("continuing_subword_prefix", "end_of_word_suffix") if spec["model"].get(name)]
+    if marked:
+        raise TokenizerError(
+            f"The tokenizer marks the pieces of words ({', '.join(marked)}), and a mark stands for no fixed bytes. "
+            f"Choose a tokenizer.json of byte-level or SentencePiece style without such marks."
+        )
     if "ByteLevel" in stages:
         return ByteLevel()
     if spec["model"].get("byte_fallback") or "ByteFallback" in stages or "Metaspace" in stages:

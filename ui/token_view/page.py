@@ -21,11 +21,11 @@ _THEME = """
 :root {
   color-scheme: light dark;
   --st-font: system-ui, sans-serif;
-  --st-code-font: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
-  --st-text-color: #1f2328; --st-background-color: #ffffff; --st-primary-color: #0072b2;
+  --st-code-font: "SF Mono", Menlo, Consolas, "Source Code Pro", "Noto Sans Mono", "Liberation Mono", monospace;
+  --st-text-color: #15191e; --st-background-color: #ffffff; --st-primary-color: #0072b2;
 }
 @media (prefers-color-scheme: dark) {
-  :root { --st-text-color: #f0f2f5; --st-background-color: #0e1117; --st-primary-color: #56b4e9; }
+  :root { --st-text-color: #eef1f4; --st-background-color: #0f1317; --st-primary-color: #56b4e9; }
 }
 body { margin: 0; padding: 1.5rem clamp(1rem, 4vw, 4rem); background: var(--st-background-color); }
 body { color: var(--st-text-color); font-family: var(--st-font); }

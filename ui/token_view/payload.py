@@ -11,7 +11,7 @@ A string a token would be ten times as large, and text that is no whole characte
 import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import get_args, Literal
+from typing import Literal, get_args
 
 import numpy as np
 

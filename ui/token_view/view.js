@@ -31,6 +31,7 @@ const KEYS = {
   "Home End": "first, last",
   Enter: "choose",
 };
+const NEWLINE = 10;
 const INSPECTED = 3; // tokens a side: the strip under the panes keeps its height
 const BLOCK = { afterLine: 200, always: 1000 }; // tokens: where a block of running text ends
 
@@ -89,9 +90,8 @@ class TokenView {
     if (isNewData) this.read(data);
     if (isNewData || isNewView) this.draw();
     this.drawn = drawn;
-    if (!isNewChoice && !isNewData) return;
-    this.choose(data.chosen);
-    if (isNewChoice && data.chosen !== null) this.goTo(data.chosen);
+    if (isNewData || isNewChoice) this.choose(data.chosen);
+    if (data.chosen !== null && (isNewChoice || this.current === null)) this.goTo(data.chosen);
   }
 
   read(data) {
@@ -126,8 +126,9 @@ class TokenView {
     const [tokens] = this.panes();
     if (!tokens?.scrollTop) return 0;
     const { left, top } = tokens.getBoundingClientRect();
-    const element = this.root.getRootNode().elementFromPoint(left + 24, top + 24);
-    return (element && this.chunkAt(element)) ?? this.current ?? 0;
+    const home = this.root.getRootNode();
+    const found = [12, 32, 52, 72].map((y) => home.elementFromPoint(left + 12, top + y)); // between lines is nothing
+    return found.map((element) => element && this.chunkAt(element)).find((k) => k !== null) ?? 0;
   }
 
   chunkAt(element) {
@@ -270,14 +271,19 @@ function readModel({ student, teacher, chunks, surface }) {
     shapes,
     count: shapes.length,
     sameAfterNfc: new Set(chunks.nfc),
-    groups: surface && { ...surface, ofStudent: spanOf(surface.student_ends), ofTeacher: spanOf(surface.teacher_ends) },
+    groups: surface && readGroups(surface),
   };
 }
 
 function readSide(side, chunkEnds, attribute) {
   const bytes = Uint8Array.from(atob(side.data), (letter) => letter.charCodeAt(0));
   const roles = new Map(side.marks.positions.map((position, i) => [position, side.marks.roles[i]]));
-  return { ...side, bytes, characters: charactersOf(bytes), roles, chunkEnds, chunkOf: spanOf(chunkEnds), attribute };
+  const [characters, chunkOf] = [charactersOf(bytes), holdersOf(chunkEnds)];
+  return { ...side, bytes, characters, roles, chunkEnds, chunkOf, attribute };
+}
+
+function readGroups(surface) {
+  return { ...surface, ofStudent: holdersOf(surface.student_ends), ofTeacher: holdersOf(surface.teacher_ends) };
 }
 
 function shapesOf({ student_ends, teacher_ends, kinds }) {
@@ -287,29 +293,27 @@ function shapesOf({ student_ends, teacher_ends, kinds }) {
   });
 }
 
-/* Spans and tokens alike are told by where they end: span k goes from ends[k - 1] to ends[k]. */
-function startOf(ends, k) {
-  return k > 0 ? ends[k - 1] : 0;
+/* Spans of tokens and tokens' bytes alike are told by where they end: the k-th goes from ends[k - 1] to ends[k]. */
+function spanAt(ends, k) {
+  return [k > 0 ? ends[k - 1] : 0, ends[k]];
 }
 
 function lengthOf(ends, k) {
-  return ends[k] - startOf(ends, k);
+  const [start, stop] = spanAt(ends, k);
+  return stop - start;
 }
 
-/* For each token the span that holds it. */
-function spanOf(ends) {
-  const span = new Int32Array(ends.at(-1) ?? 0);
-  for (let k = 0; k < ends.length; k++) span.fill(k, startOf(ends, k), ends[k]);
-  return span;
+/* For each token the number of the span that holds it. */
+function holdersOf(ends) {
+  const holders = new Int32Array(ends.at(-1) ?? 0);
+  for (let k = 0; k < ends.length; k++) holders.fill(k, ...spanAt(ends, k));
+  return holders;
 }
 
 /* The number of GOLD's group at chunk k. */
 function groupAt({ student, teacher, groups }, k) {
-  const hasStudent = lengthOf(student.chunkEnds, k) > 0;
-  const [ofToken, chunkEnds] = hasStudent
-    ? [groups.ofStudent, student.chunkEnds]
-    : [groups.ofTeacher, teacher.chunkEnds];
-  return ofToken[startOf(chunkEnds, k)];
+  if (lengthOf(student.chunkEnds, k) > 0) return groups.ofStudent[spanAt(student.chunkEnds, k)[0]];
+  return groups.ofTeacher[spanAt(teacher.chunkEnds, k)[0]];
 }
 
 function groupSize({ student_ends, teacher_ends }, group) {
@@ -317,7 +321,7 @@ function groupSize({ student_ends, teacher_ends }, group) {
 }
 
 function bytesOf(side, token) {
-  return side.bytes.subarray(startOf(side.ends, token), side.ends[token]);
+  return side.bytes.subarray(...spanAt(side.ends, token));
 }
 
 function formOf(side, token) {
@@ -399,8 +403,8 @@ function drawSide(view, name) {
   const side = view.model[name];
   const { flow, elements, holes } = drawRun(view, side, side.chunkEnds, (k) => chunkClass(view.model, k));
   view.tokens[name] = elements;
-  view.lookups.push((k) => (holes[k] ? [holes[k]] : elements.slice(startOf(side.chunkEnds, k), side.chunkEnds[k])));
-  return pane([heading(name, side.title, side.note)], flow.root);
+  view.lookups.push((k) => (holes[k] ? [holes[k]] : elements.slice(...spanAt(side.chunkEnds, k))));
+  return pane([heading(name, side.title, side.note)], flow.close());
 }
 
 function chunkClass({ shapes, sameAfterNfc }, k) {
@@ -412,26 +416,36 @@ function drawGold(view) {
   const { student, groups } = view.model;
   const shapes = shapesOf(groups);
   const { flow, elements } = drawRun(view, student, groups.student_ends, (k) => `s${shapes[k]}`);
-  view.lookups.push((k) => elements.slice(startOf(student.chunkEnds, k), student.chunkEnds[k]));
-  return pane([goldHeading(groups)], flow.root, "gold");
+  view.lookups.push((k) => elements.slice(...spanAt(student.chunkEnds, k)));
+  return pane([goldHeading(groups)], flow.close(), "gold");
 }
 
 /* A side's tokens as running text, cut into spans; a span without tokens leaves a hole where it would stand. */
 function drawRun(view, side, ends, classOf) {
+  const { form } = view.look;
   const flow = new Flow(view, "run");
   const elements = [];
   const holes = [];
   for (let k = 0; k < ends.length; k++) {
-    const [start, stop] = [startOf(ends, k), ends[k]];
+    const [start, stop] = spanAt(ends, k);
     const kind = classOf(k);
-    if (start === stop) flow.add((holes[k] = make("span", `t hole first last ${kind}`, { "data-k": k })));
+    if (start === stop) flow.add((holes[k] = make("span", `t hole first last ${kind}`, { "data-k": k })), 0, false);
     for (let token = start; token < stop; token++) {
       const edges = `${token === start ? " first" : ""}${token === stop - 1 ? " last" : ""}`;
-      elements[token] = drawToken(side, token, view.look.form, `t ${kind}${edges}`, true);
-      flow.add(elements[token], bytesOf(side, token));
+      const element = (elements[token] = drawToken(side, token, form, `t ${kind}${edges}`));
+      const bytes = bytesOf(side, token);
+      const endsLine = form === "raw" ? bytes.includes(NEWLINE) : bytes.at(-1) === NEWLINE;
+      if (bytes.includes(NEWLINE)) fitToLines(element);
+      flow.add(element, bytes.length, endsLine);
     }
   }
   return { flow, elements, holes };
+}
+
+/* A token's last newline breaks the line behind it; those before it break the token itself. */
+function fitToLines(element) {
+  if (element.lastChild.className === "newline") element.lastChild.remove();
+  if (element.querySelector(".newline")) element.classList.add("breaks");
 }
 
 /* Every chunk as a small column, and the columns as running text. */
@@ -440,25 +454,25 @@ function drawWoven(view) {
   const flow = new Flow(view, "woven");
   const cells = model.shapes.map((_, k) => {
     const cell = make("span", `cell ${chunkClass(model, k)}`, { "data-k": k });
-    const [student, teacher] = NAMES_OF_SIDES.map((name) => drawRow(view, name, k, cell));
+    const rows = NAMES_OF_SIDES.map((name) => drawRow(view, name, k, cell));
     if (model.groups) cell.append(drawGroupPart(model, k));
-    flow.add(cell, student.length < teacher.length ? teacher : student);
+    flow.add(cell, Math.max(...rows.map((bytes) => bytes.length)), rows.some((bytes) => bytes.includes(NEWLINE)));
     return cell;
   });
   view.lookups.push((k) => [cells[k]]);
   const headings = NAMES_OF_SIDES.map((name) => heading(name, model[name].title, model[name].note));
-  return pane(model.groups ? [...headings, goldHeading(model.groups)] : headings, flow.root);
+  return pane(model.groups ? [...headings, goldHeading(model.groups)] : headings, flow.close());
 }
 
 /* One side's line of a column; gives its bytes. A single token is its own line. */
 function drawRow(view, name, k, cell) {
   const side = view.model[name];
-  const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
+  const [start, stop] = spanAt(side.chunkEnds, k);
   const row = stop - start === 1 ? cell : cell.appendChild(make("span", "row"));
   for (let token = start; token < stop; token++) {
-    view.tokens[name][token] = row.appendChild(drawToken(side, token, view.look.form, "t", false));
+    view.tokens[name][token] = row.appendChild(drawToken(side, token, view.look.form, "t"));
   }
-  return side.bytes.subarray(startOf(side.ends, start), startOf(side.ends, stop));
+  return side.bytes.subarray(spanAt(side.ends, start)[0], spanAt(side.ends, stop)[0]);
 }
 
 /* The part of GOLD's group under chunk k; its first part says how large the group is. */
@@ -472,23 +486,18 @@ function drawGroupPart(model, k) {
   return labelled("span", `group${edges}${isOpen ? " open" : ""}`, isFirst && size !== "1-1" ? size : "");
 }
 
-function drawToken(side, token, form, className, isRun) {
+function drawToken(side, token, form, className) {
   const element = make("span", className, { [side.attribute]: token });
   const role = side.roles.get(token);
-  const [start, stop] = [startOf(side.ends, token), side.ends[token]];
   if (role !== undefined) element.append(badge(formOf(side, token), role));
-  else if (form === "raw") write(element, formOf(side, token), form, isRun);
-  else for (const piece of piecesOf(side, start, stop)) writePiece(element, piece, form, isRun);
-  if (!isRun || !bytesOf(side, token).includes(10)) return element;
-  element.classList.add("breaks");
-  if (form === "raw") element.append("\n");
+  else if (form === "raw") write(element, formOf(side, token), form);
+  else for (const piece of piecesOf(side, ...spanAt(side.ends, token))) writePiece(element, piece, form);
   return element;
 }
 
 /* Running text in blocks. The browser skips those out of sight, so each says about how many lines it holds. */
 class Flow {
   constructor({ stage, look }, name) {
-    this.isWoven = name === "woven";
     this.root = make("div", `tokens ${name}`);
     this.lettersInLine = stage.clientWidth / (look.layout === "beside" ? 2 : 1) / (look.presenter ? 22 : 15);
     this.open();
@@ -496,18 +505,29 @@ class Flow {
 
   open() {
     this.block = this.root.appendChild(make("div", "block"));
-    Object.assign(this, { size: 0, letters: 0, lines: 1 });
+    Object.assign(this, { size: 0, letters: 0, lines: 0 });
   }
 
-  add(element, bytes = []) {
+  close() {
+    this.endLine();
+    this.block.style.setProperty("--lines", this.lines);
+    return this.root;
+  }
+
+  endLine() {
+    this.lines += Math.ceil(this.letters / this.lettersInLine);
+    this.letters = 0;
+  }
+
+  add(element, letters, endsLine) {
     this.block.append(element);
     this.size++;
-    this.letters += bytes.length;
-    const isLineEnd = this.isWoven ? bytes.includes(10) : bytes.at(-1) === 10;
-    if (isLineEnd) this.lines++;
-    this.block.style.setProperty("--lines", this.lines + Math.floor(this.letters / this.lettersInLine));
-    if (this.size >= (isLineEnd ? BLOCK.afterLine : BLOCK.always)) this.open();
-    else if (isLineEnd && this.isWoven) this.block.append(make("br"));
+    this.letters += letters;
+    if (endsLine) this.endLine();
+    if (this.size >= (endsLine ? BLOCK.afterLine : BLOCK.always)) {
+      this.close();
+      this.open();
+    } else if (endsLine) this.block.append(make("br"));
   }
 }
 
@@ -519,7 +539,8 @@ function pane(headings, tokens, name = "") {
 
 function heading(name, title, note) {
   const line = make("div", "heading");
-  line.append(labelled("span", "name", name), labelled("span", "title", title), labelled("span", "note", note));
+  line.append(labelled("span", "name", name), " ", labelled("span", "title", title), " ");
+  line.append(labelled("span", "note", note));
   return line;
 }
 
@@ -527,8 +548,8 @@ function goldHeading({ student_ends, teacher_ends, kinds }) {
   const sizes = kinds.map((_, k) => Math.max(lengthOf(student_ends, k), lengthOf(teacher_ends, k)));
   const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
   const open = kinds.filter((kind) => kind > 0).length;
-  const note = `${count(kinds.length)} groups, ${count(open)} not exact, the largest of ${count(largest)} tokens`;
-  return heading("GOLD as published", "", note);
+  const found = `${count(kinds.length)} ${kinds.length === 1 ? "group" : "groups"}, ${count(open)} not exact`;
+  return heading("GOLD as published", "", `${found}, the largest of ${count(largest)} tokens`);
 }
 
 /* ---- Glyphs: what stands for what can't be seen ---- */
@@ -561,42 +582,41 @@ function nameOf(character) {
   return NAMES[code] ?? `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/* Appends text in one of the three forms. In a run a newline breaks the line; in a column it can't. */
-function write(parent, text, form, isRun) {
+/* Appends text in one of the three forms. */
+function write(parent, text, form) {
   // a mark that an edge has cut from its letter stands on a dotted circle
   const shown = STARTS_WITH_MARK.test(text) ? `◌${text}` : text;
   if (!NOTABLE[form].test(shown)) return parent.append(shown);
   shown.split(NOTABLE[form]).forEach((part, i) => {
-    if (part) parent.append(...(i % 2 ? glyphs(part, form, isRun) : [part]));
+    if (part) parent.append(...(i % 2 ? glyphs(part, form) : [part]));
   });
 }
 
-function glyphs(part, form, isRun) {
+function glyphs(part, form) {
   const glyph = (sign, name = "") => labelled("span", `glyph ${name}`, sign);
   if (form === "raw") return [labelled("span", "chip", nameOf(part))];
-  if (part === "\n") return [...(form === "visible" || !isRun ? [glyph("↵")] : []), ...(isRun ? ["\n"] : [])];
+  if (part === "\n") return [glyph("↵", "return"), labelled("span", "newline", part)];
   if (part === "\t") return [glyph("→", "tab")];
-  if (part === "\r") return [glyph("␍")];
   if (part[0] === " ") return [glyph("·".repeat(part.length))];
   return [labelled("span", "chip", nameOf(part))];
 }
 
-/* The bytes of one character stand joined, also over the edge of a token, and the character behind the last. */
-function writePiece(parent, { text, byte, opens, closes, whole }, form, isRun) {
-  if (text !== undefined) return write(parent, text, form, isRun);
+/* The bytes of one character stand joined, over the edge of a token too, and the character behind its last byte. */
+function writePiece(parent, { text, byte, opens, closes, whole }, form) {
+  if (text !== undefined) return write(parent, text, form);
   if (!opens && !parent.hasChildNodes()) parent.classList.add("mid");
   parent.append(labelled("span", `hex${opens ? " opens" : ""}${closes ? " closes" : ""}`, hex(byte)));
-  if (whole) write(parent.appendChild(make("span", "whole")), whole, "visible", false);
+  if (whole) write(parent.appendChild(make("span", "whole")), whole, "visible");
 }
 
 function badge(form, role) {
   const element = make("span", "badge", { title: roleWords(role) });
-  write(element, form, "raw", false);
+  write(element, form, "raw");
   return element;
 }
 
 function roleWords(role) {
-  return role === "dummy_space" ? "dummy space: the tokenizer adds it" : `special token, role ${role}`;
+  return role === "dummy_space" ? "a dummy space, which the tokenizer adds" : `a special token, role ${role}`;
 }
 
 function hex(byte) {
@@ -611,13 +631,19 @@ function inspect(model, k) {
   const shape = model.shapes[k];
   const words = [SHAPES[shape].words];
   if (model.sameAfterNfc.has(k)) words.push("after Unicode normalisation (NFC) they are the same text");
+  for (const role of rolesAt(model, k)) words.push(roleWords(role));
   if (model.groups) words.push(groupWords(model, k));
   const finding = make("p", "finding");
   const number = labelled("strong", "", `Chunk ${count(k + 1)} of ${count(model.count)}`);
-  finding.append(number, labelled("span", `swatch s${shape}`, SHAPES[shape].name), `${words.join("; ")}.`);
+  finding.append(number, " ", labelled("span", `swatch s${shape}`, SHAPES[shape].name), ` ${words.join("; ")}.`);
   const sides = make("div", "sides");
   sides.append(...NAMES_OF_SIDES.map((name) => inspectSide(name, model[name], k)));
   return [finding, sides];
+}
+
+function rolesAt(model, k) {
+  const first = NAMES_OF_SIDES.map((name) => model[name]).filter(({ chunkEnds }) => lengthOf(chunkEnds, k) > 0);
+  return new Set(first.map(({ roles, chunkEnds }) => roles.get(spanAt(chunkEnds, k)[0])).filter(Boolean));
 }
 
 function groupWords(model, k) {
@@ -628,9 +654,9 @@ function groupWords(model, k) {
 
 function inspectSide(name, side, k) {
   const table = make("table");
-  const [start, stop] = [startOf(side.chunkEnds, k), side.chunkEnds[k]];
+  const [start, stop] = spanAt(side.chunkEnds, k);
   const head = table.createTHead().insertRow();
-  head.append(...[name, "id", "bytes", "vocabulary form"].map((title) => labelled("th", "", title)));
+  head.append(...[name, "id", "bytes", "vocabulary"].map((title) => labelled("th", "", title)));
   const body = table.createTBody();
   for (let token = start; token < Math.min(stop, start + INSPECTED); token++) body.append(inspectToken(side, token));
   if (start === stop) body.append(note("no token"));
@@ -641,10 +667,10 @@ function inspectSide(name, side, k) {
 function inspectToken(side, token) {
   const row = make("tr");
   const role = side.roles.get(token);
-  const bytes = role === undefined ? [...bytesOf(side, token).subarray(0, 32)].map(hex).join(" ") : roleWords(role);
+  const bytes = role === undefined ? [...bytesOf(side, token).subarray(0, 32)].map(hex).join(" ") : "none";
   const [text, form] = [make("td"), make("td")];
-  text.append(drawToken(side, token, "visible", "t", false));
-  write(form, formOf(side, token), "raw", false);
+  text.append(drawToken(side, token, "visible", "t"));
+  write(form, formOf(side, token), "raw");
   row.append(text, labelled("td", "", side.ids[token]), labelled("td", "", bytes), form);
   return row;
 }
@@ -665,11 +691,15 @@ class Controls {
     this.root = make("div", "controls");
     const legend = group("legend", "Shapes of chunks; a click jumps to the next");
     legend.append(...SHAPES.map((_, shape) => this.entry(view, shape)));
+    const jumps = make("div", "jumps");
+    jumps.append(
+      this.jumps(view, "not 1-1", "not 1-1", isNotOneOne),
+      this.jumps(view, "gap or mismatch", "gaps or mismatches", isGapOrMismatch),
+    );
     this.root.append(
       this.segments(view, "Text", "form", FORMS),
       this.segments(view, "Layout", "layout", LAYOUTS),
-      this.jumps(view, "not 1-1", "not 1-1", isNotOneOne),
-      this.jumps(view, "gap or mismatch", "gaps or mismatches", isGapOrMismatch),
+      jumps,
       legend,
     );
   }
@@ -689,7 +719,7 @@ class Controls {
   }
 
   jumps(view, one, many, passes) {
-    const jumps = group("jumps", many);
+    const jumps = group("jump", many);
     const back = button("‹", () => view.jump(passes, -1), { "aria-label": `Previous ${one}` });
     const found = make("span");
     const next = button("›", () => view.jump(passes), { "aria-label": `Next ${one}` });
@@ -706,7 +736,7 @@ class Controls {
     const isThis = (other) => other === shape;
     const entry = button("", () => view.jump(isThis), { title: SHAPES[shape].words });
     const found = make("span", "count");
-    entry.append(labelled("span", `swatch s${shape}`, SHAPES[shape].name), found);
+    entry.append(labelled("span", `swatch s${shape}`, SHAPES[shape].name), " ", found);
     this.#refreshers.push(() => {
       const number = view.model.shapes.filter(isThis).length;
       found.textContent = count(number);
@@ -719,7 +749,8 @@ class Controls {
 function keysLine() {
   const line = make("p", "keys");
   for (const [keys, words] of Object.entries(KEYS)) {
-    line.append(...keys.split(" ").map((key) => labelled("kbd", "", key)), ` ${words}   `);
+    const entry = line.appendChild(make("span"));
+    entry.append(...keys.split(" ").map((key) => labelled("kbd", "", key)), ` ${words}`);
   }
   return line;
 }
@@ -729,7 +760,8 @@ function keysLine() {
 function copyTokens(event, view) {
   const range = selectedRange(view.root);
   const picks = range ? NAMES_OF_SIDES.map((name) => pick(view, name, range)).filter(Boolean) : [];
-  const [first] = picks.sort((a, b) => (isBefore(a.element, b.element) ? -1 : 1));
+  const isAfter = (a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_PRECEDING;
+  const [first] = picks.sort((a, b) => (isAfter(a.element, b.element) ? 1 : -1));
   if (!first?.text) return;
   event.clipboardData.setData("text/plain", first.text);
   event.preventDefault();
@@ -738,7 +770,7 @@ function copyTokens(event, view) {
 function selectedRange(root) {
   const home = root.getRootNode();
   const shadowRoots = home instanceof ShadowRoot ? [home] : [];
-  const [found] = document.getSelection().getComposedRanges({ shadowRoots });
+  const [found] = document.getSelection().getComposedRanges?.({ shadowRoots }) ?? [];
   if (!found) return null;
   const range = document.createRange();
   range.setStart(found.startContainer, found.startOffset);
@@ -755,7 +787,7 @@ function pick(view, name, range) {
   while (touched.length && !covers(range, elements[touched.at(-1)])) touched.pop();
   if (!touched.length) return null;
   const [first, last] = [touched[0], touched.at(-1)];
-  return { element: elements[first], text: textBetween(side, startOf(side.ends, first), side.ends[last]) };
+  return { element: elements[first], text: textBetween(side, spanAt(side.ends, first)[0], side.ends[last]) };
 }
 
 /* Whether the range holds some of the element's text; an edge that only touches it doesn't count. */
@@ -801,10 +833,6 @@ function button(text, act, attributes = {}) {
 
 function group(className, label) {
   return make("div", className, { role: "group", "aria-label": label });
-}
-
-function isBefore(a, b) {
-  return (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
 }
 
 function count(number) {

@@ -1,0 +1,246 @@
+"""The shell's commands, run as a user runs them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.handmade import as_bytes, byte_level, template
+from tests.real import load
+from xtoken_core import catalog, cli, export, llama
+from xtoken_core.alignment import align
+
+TEXT = "The 201 cats <img>"
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m xtoken_core ARGUMENTS`, its output as UTF-8."""
+    return subprocess.run(
+        [sys.executable, "-m", "xtoken_core", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
+    )
+
+
+class Shell:
+    """The same in this process, where most facts need no new one."""
+
+    def __init__(self, capture: pytest.CaptureFixture[str]) -> None:
+        self._capture = capture
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        try:
+            code = cli.main(arguments)
+        except SystemExit as stopped:  # argparse stops so
+            code = int(stopped.code or 0)
+        out, err = self._capture.readouterr()
+        return code, out, err
+
+    def json(self, *arguments: str) -> Any:
+        code, out, err = self(*arguments, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+    def refused(self, *arguments: str) -> str:
+        """The one line on stderr of a command that the user got wrong."""
+        code, out, err = self(*arguments)
+        assert (code, out) == (2, "")
+        assert re.fullmatch(r"xtoken_core[^\n]*: [^\n]+\n", err)
+        return err
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    monkeypatch.setattr(catalog, "load", _loaded_once(catalog.load))
+    return Shell(capsys)
+
+
+def _loaded_once(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda name: load(name) if name in catalog.ENTRIES else read(name)
+
+
+def expected(student: str, teacher: str, text: str, *, special: bool = True, scoring: Any = "exact") -> Any:
+    sides = [load(name) for name in (student, teacher)]
+    alignment = align(*(side.encode(text, special=special) for side in sides), scoring=scoring)
+    return json.loads(json.dumps(export.as_json(*sides, alignment, scoring=scoring)))
+
+
+def test_the_module_runs_as_a_program() -> None:
+    ran = run("tokenizers", "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert [entry["name"] for entry in json.loads(ran.stdout)] == list(catalog.ENTRIES)
+    assert all(entry["sha256"] == catalog.ENTRIES[entry["name"]].sha256 for entry in json.loads(ran.stdout))
+
+
+def test_the_tokenizers_are_listed_one_a_line_with_llamas_notice(shell: Shell) -> None:
+    code, out, err = shell("tokenizers")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[:-1]] == list(catalog.ENTRIES)
+    assert out.splitlines()[-1] == llama.NOTICE
+
+
+def test_an_alignment_is_read_by_a_person() -> None:
+    ran = run("align", "gpt2", "smollm2", "--text", TEXT)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == [
+        "gpt2  sha256 8414cab924d8  6 tokens",
+        "smollm2  sha256 9ca9acddb652  9 tokens",
+        "1-1 5  1-n 1",
+        "1-1          The  =  The",
+        "1-n          ·201  =  · | 2 | 0 | 1",
+        "1-1          ·cats  =  ·cats",
+        "1-1          ·<  =  ·<",
+        "1-1          img  =  img",
+        "1-1          >  =  >",
+    ]
+
+
+def test_a_gap_shows_the_empty_side_and_the_special_token(shell: Shell) -> None:
+    _, out, _ = shell("align", "mistral-v0.3", "gpt2", "--text", "Hi")
+    assert "student_gap  [<s>]  =  ∅" in out.splitlines()
+    assert "1-1          Hi  =  Hi" in out.splitlines()
+
+
+@pytest.mark.parametrize("text", ["", TEXT, "naïve 😀\n\ttab"])
+def test_the_json_of_a_text_is_the_alignment(text: str, shell: Shell) -> None:
+    assert shell.json("align", "mistral-v0.3", "gpt2", "--text", text) == expected("mistral-v0.3", "gpt2", text)
+
+
+@pytest.mark.parametrize("scoring", ["exact", "paper", "surface"])
+def test_each_scoring_is_the_one_that_is_asked_for(scoring: str, shell: Shell) -> None:
+    plain = shell.json("align", "gpt2", "smollm2", "--text", TEXT, "--scoring", scoring)
+    assert plain["scoring"] == scoring
+    assert plain == expected("gpt2", "smollm2", TEXT, scoring=scoring)
+
+
+def test_without_special_tokens_there_is_no_bos(shell: Shell) -> None:
+    plain = shell.json("align", "mistral-v0.3", "gpt2", "--text", TEXT, "--no-special")
+    assert plain == expected("mistral-v0.3", "gpt2", TEXT, special=False)
+    assert plain["student"]["ids"][0] != 1
+
+
+def test_a_file_is_its_text(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.txt").write_bytes("caf\u00e9\r\nfin".encode())
+    plain = shell.json("align", "gpt2", "smollm2", "--file", str(tmp_path / "a.txt"))
+    assert plain == expected("gpt2", "smollm2", "caf\u00e9\r\nfin")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ([], "one?"),
+        (["--field", "answer"], "two"),
+        (["--record", "2", "--field", "answer"], "three"),
+        (["--record", "2"], "four?"),
+    ],
+)
+def test_a_records_field_is_its_text(options: list[str], text: str, tmp_path: Path, shell: Shell) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"id": 1, "question": "one?", "answer": "two"}\n\n{"question": "four?", "answer": "three"}\n')
+    plain = shell.json("align", "gpt2", "smollm2", "--file", str(file), *options)
+    assert plain == expected("gpt2", "smollm2", text)
+
+
+def test_a_folder_is_a_tokenizer_here_too(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(as_bytes(byte_level("H", "i")))
+    plain = shell.json("align", str(tmp_path), "gpt2", "--text", "Hi")
+    assert [chunk["shape"] for chunk in plain["chunks"]] == ["n-1"]
+
+
+def test_an_error_is_one_line_on_stderr_and_exit_code_two() -> None:
+    ran = run("align", "gpt2", "no-such-name", "--text", "a")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert re.fullmatch(r"xtoken_core: No tokenizer is called 'no-such-name'\. Type one of [^\n]+\n", ran.stderr)
+
+
+def test_a_panic_of_the_library_ends_in_the_same_sentence(tmp_path: Path, shell: Shell) -> None:
+    spec = byte_level("a", post_processor=template("<q>", 0) | {"special_tokens": {}})
+    (tmp_path / "tokenizer.json").write_bytes(as_bytes(spec))
+    assert "can't encode this text" in shell.refused("align", str(tmp_path), "gpt2", "--text", "a")
+
+
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, shell: Shell) -> None:
+    def align_file(name: str, *options: str) -> str:
+        return shell.refused("align", "gpt2", "smollm2", "--file", str(tmp_path / name), *options)
+
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n')
+    (tmp_path / "empty.jsonl").write_text("\n")
+    assert "can't be read: No such file or directory. Check the path." in align_file("missing.txt")
+    assert "can't be read: Is a directory. Check the path." in align_file("")
+    assert "is not UTF-8: byte 3 is 0xE9" in align_file("latin.txt")
+    assert "has no records" in align_file("empty.jsonl")
+    assert "has no text in the field 'prompt'. Its text fields: text." in align_file("a.jsonl", "--field", "prompt")
+    for number in ("2", "0", "-1"):
+        assert f"Record {number} of" in align_file("a.jsonl", f"--record={number}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-command"],
+        ["align"],
+        ["align", "gpt2", "gpt2"],
+        ["align", "gpt2", "gpt2", "--text", "a", "--file", "b"],
+        ["align", "gpt2", "gpt2", "--text", "a", "--scoring", "best"],
+        ["align", "gpt2", "gpt2", "--text", "a", "--record", "x"],
+        ["align", "gpt2", "gpt2", "--text", "a", "surplus\nline\x1b[31m"],
+        ["align", "gpt2", "gpt2", "--text", "a", "--no-such-option"],
+        ["tokenizers", "--jsonl"],
+    ],
+)
+def test_a_command_line_that_is_wrong_is_told_in_one_line(arguments: list[str], shell: Shell) -> None:
+    line = shell.refused(*arguments)
+    assert "--help lists the options" in line
+    assert "\x1b" not in line
+
+
+def test_a_table_of_the_paper_that_would_be_too_large_is_told(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "long.txt").write_text("a b " * 5_000)
+    command = ("align", "gpt2", "smollm2", "--file", str(tmp_path / "long.txt"), "--scoring", "paper")
+    assert "are 100,020,001 cells, and the limit is 32,000,000. Take a shorter text" in shell.refused(*command)
+
+
+ESCAPES = "red \x1b[31mred\x07\u202eback\u2066 \r\x9b2J"
+
+
+def test_escapes_in_a_text_never_reach_the_terminal_raw(shell: Shell) -> None:
+    for student, teacher in (("gpt2", "smollm2"), ("mistral-v0.3", "llama-3.2")):
+        for options in ([], ["--json"], ["--scoring", "surface"], ["--scoring", "paper"]):
+            code, out, err = shell("align", student, teacher, "--text", ESCAPES, *options)
+            assert (code, err) == (0, "")
+            assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", out)
+
+
+def test_escapes_in_a_name_or_a_field_never_reach_the_terminal_raw(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text('{"\\u001b[2J\\u202e": "a"}\n')
+    lines = [
+        shell.refused("align", "gpt2", "gpt2", "--file", str(tmp_path / "a.jsonl"), "--field", "x"),
+        shell.refused("align", "gpt2", "gpt2", "--file", str(tmp_path / "\x1b[2J\u202e.txt")),
+        shell.refused("align", "\x1b[2J\u202e", "gpt2", "--text", "a"),
+    ]
+    assert all("[2J" in line for line in lines)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", "".join(lines))
+
+
+def test_a_terminal_that_lacks_a_character_gets_its_number() -> None:
+    ran = run("align", "mistral-v0.3", "gpt2", "--text", "é 中", PYTHONIOENCODING="ascii")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert r"[<s>]  =  \u2205" in ran.stdout
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "long.txt").write_text("Hello world. " * 20_000)
+    command = f"{sys.executable} -m xtoken_core align gpt2 smollm2 --file {tmp_path / 'long.txt'} | head -1"
+    ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert re.fullmatch(r"gpt2  sha256 8414cab924d8  [0-9,]+ tokens\n", ran.stdout)
