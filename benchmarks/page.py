@@ -120,7 +120,8 @@ def _table(rows: list[Row]) -> str:
     lines = [f"Streamlit and headless Chromium on {platform.machine()}, Python {platform.python_version()}"]
     lines += [f"{'what':28}{'layout':10}{'student tokens':>15}{'median ms':>12}{'least ms':>12}"]
     lines += [
-        f"{row.what:28}{row.layout:10}{row.student_tokens:>15}{row.median_ms:>12,.2f}{row.least_ms:>12,.2f}" for row in rows
+        f"{row.what:28}{row.layout:10}{row.student_tokens:>15}{row.median_ms:>12,.2f}{row.least_ms:>12,.2f}"
+        for row in rows
     ]
     return "\n".join(lines)
 

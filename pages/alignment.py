@@ -24,4 +24,4 @@ alignment_view.tokens_and_card(student, teacher, aligned, gold)
 alignment_view.counts(aligned)
 alignment_view.provenance(student, teacher)
 if chosen.save:
-    alignment_view.downloads(chosen.save, student, teacher, aligned)
+    alignment_view.downloads(chosen.save, student, teacher, aligned, gold)

@@ -1,4 +1,4 @@
-"""The parts of the Alignment page below its controls: the tokens, the chosen chunk, the counts, the files to take along."""
+"""The parts of the Alignment page below its controls: tokens, the chosen chunk, counts, files to take along."""
 
 import json
 
@@ -10,7 +10,7 @@ from ui.messages import plain, show_warning
 from ui.token_view import View, payload, standalone_page, token_view
 from xtoken_core import export, llama
 from xtoken_core.spans import Alignment, Chunk, Shape
-from xtoken_core.surface import collapse
+from xtoken_core.surface import align_surface, collapse
 from xtoken_core.tokenizer import Tokenizer
 
 MAX_DRAWN = 40_000  # tokens a side
@@ -45,23 +45,30 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
 @st.fragment
 def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, gold: Alignment | None) -> None:
     """The token view and the card of the chosen chunk; a choice runs only this part again."""
-    state = st.session_state
     drawn = aligned.head(MAX_DRAWN)
     if len(drawn) < len(aligned):
-        st.info(
-            f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn; the counts and the downloads hold all."
-        )
-    view = View.from_state({name: state[name] for name in ("form", "layout", "presenter")})
-    token_view(
-        payload(student, teacher, drawn, surface=gold and gold.head(MAX_DRAWN), view=view, chosen=_chosen(drawn)),
-        key="tokens",
-        on_choose=_choose,
-        on_look=_look,
-    )
+        st.info(f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn; counts, JSON and CSV hold all.")
+    sent = _drawn(student, teacher, aligned, gold, _view(), _chosen(aligned))
+    token_view(sent, key="tokens", on_choose=_choose, on_look=_look)
     if gold:
         _gold_sentence(gold, aligned)
     _card(student, teacher, aligned)
     link.write(link.current().with_hashes(student.sha256, teacher.sha256))
+
+
+def _view() -> View:
+    return View.from_state({name: st.session_state[name] for name in ("form", "layout", "presenter")})
+
+
+def _drawn(
+    student: Tokenizer, teacher: Tokenizer, aligned: Alignment, gold: Alignment | None, view: View, chosen: int
+) -> dict[str, object]:
+    """What the token view is sent: the whole alignment, or its head where that is all that is drawn."""
+    head = aligned.head(MAX_DRAWN)
+    if head is not aligned and gold:
+        gold = align_surface(head.student, head.teacher)
+    totals = len(aligned.student), len(aligned.teacher)
+    return payload(student, teacher, head, surface=gold, view=view, chosen=chosen, totals=totals)
 
 
 def _choose(chunk: int | None) -> None:
@@ -142,28 +149,32 @@ def counts(aligned: Alignment) -> None:
             every.caption(f"The first {len(shown):,} of {len(aligned):,} chunks; the CSV holds all.")
 
 
-def downloads(place: DeltaGenerator, student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
+def downloads(
+    place: DeltaGenerator, student: Tokenizer, teacher: Tokenizer, aligned: Alignment, gold: Alignment | None
+) -> None:
     """Files to take along, made when they're asked for."""
-    scoring, view = st.session_state.scoring, View(st.session_state.form, st.session_state.layout)
+    # a file is made in a thread without a session, so what it needs of the session is read here
+    scoring, view, chosen = st.session_state.scoring, _view(), _chosen(aligned)
     name = f"{_file_safe(student.name)}-{_file_safe(teacher.name)}"
-    title = f"{student.name} and {teacher.name}: {len(aligned):,} chunks"
-    drawn = aligned.head(MAX_DRAWN)
-    with place.popover("Save"):
-        st.download_button(
+    title = f"{student.name} and {teacher.name}: {_counted(len(aligned), 'chunk')}"
+    files = (
+        (
             "Page (HTML, one file)",
-            lambda: standalone_page(payload(student, teacher, drawn, view=view), title).encode(),
-            f"{name}.html",
+            "html",
             "text/html",
-            on_click="ignore",
-        )
-        st.download_button(
+            lambda: standalone_page(_drawn(student, teacher, aligned, gold, view, chosen), title),
+        ),
+        (
             "Alignment (JSON)",
-            lambda: json.dumps(export.as_json(student, teacher, aligned, scoring=scoring)).encode(),
-            f"{name}.json",
+            "json",
             "application/json",
-            on_click="ignore",
-        )
-        st.download_button("Chunks (CSV)", lambda: export.as_csv(aligned).encode(), f"{name}.csv", "text/csv", on_click="ignore")
+            lambda: json.dumps(export.as_json(student, teacher, aligned, scoring=scoring)),
+        ),
+        ("Chunks (CSV)", "csv", "text/csv", lambda: export.as_csv(aligned)),
+    )
+    with place.popover("Save"):
+        for label, ending, kind, content in files:
+            st.download_button(label, content, f"{name}.{ending}", kind, on_click="ignore", width="stretch")
         st.caption("The address of this page is a link to what you see.")
         if not link.current().carries_text():
             st.caption("This text is too long for an address: the link carries everything else.")

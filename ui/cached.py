@@ -28,4 +28,3 @@ def aligned(
         teacher.encode(text, special=teacher_special),
         scoring=scoring,
     )
-

@@ -96,7 +96,8 @@ def tokenizer(name: str) -> Tokenizer:
         return cached.uploaded_tokenizer(name.removeprefix(UPLOADED), uploads[name])
     if name.startswith(UPLOADED):
         raise TokenizerError(
-            f"{name.removeprefix(UPLOADED)} was uploaded in another session and stays there. Upload it again under Open."
+            f"{name.removeprefix(UPLOADED)} was uploaded in another session and stays there. "
+            f"Upload it again under Open."
         )
     if not name:
         raise TokenizerError("No tokenizer is chosen. Pick one from the list, or type a path or a hub id.")
@@ -109,7 +110,8 @@ def _text() -> str:
         "Text",
         key="text",
         height=148,
-        help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. The view is drawn anew when you leave the box or press Ctrl+Enter.",
+        help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. "
+        "The view is drawn anew when you leave the box or press Ctrl+Enter.",
         on_change=_forget_chunk,
         persist_state="session",
     )

@@ -111,7 +111,10 @@ def restore() -> None:
     st.session_state.link_is_read = True
     st.session_state.text_left_out = "text_left_out" in parameters
     # what the link said of the hashes is compared once with what was loaded
-    st.session_state.promised = {"student": (link.student, link.student_sha), "teacher": (link.teacher, link.teacher_sha)}
+    st.session_state.promised = {
+        "student": (link.student, link.student_sha),
+        "teacher": (link.teacher, link.teacher_sha),
+    }
 
 
 def current() -> Link:

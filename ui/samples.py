@@ -17,7 +17,7 @@ class Sample:
 SAMPLES: tuple[Sample, ...] = (
     Sample(
         "First look",
-        "201 is one token for one side and three for the other; the emoji, 東京 and the indentation are cut differently.",
+        "201 is one token for one side and three for the other; the emoji and 東京 are cut differently too.",
         "Hundreds of 201 in 2024: 3.14159\n"
         "naïve café, 25 °C, 100 €\n"
         "family 👩‍👩‍👧 東京タワー\n"

@@ -86,13 +86,13 @@ def _explained(repository: str, revision: str) -> Iterator[None]:
 
 
 def _cause(error: Exception) -> str:
-    """What the hub answered, or why it didn't, in one line."""
+    """What the hub answered, or why it didn't."""
     from huggingface_hub import errors as hub_errors
 
     if isinstance(error, hub_errors.HfHubHTTPError):
         status = f"HTTP {error.response.status_code} {error.response.reason_phrase}"
         return ": ".join(filter(None, (status, error.server_message)))
-    return " ".join(str(error).split()) or type(error).__name__
+    return str(error) or type(error).__name__
 
 
 def _is_silence(error: Exception) -> bool:

@@ -177,7 +177,7 @@ def _last_shared(bounds_s: list[int], bounds_t: list[int], i: int, j: int, agree
 def _anchor(
     student: bytes, teacher: bytes, bounds_s: list[int], bounds_t: list[int], i: int, j: int, anchor: int
 ) -> tuple[int, int]:
-    """The nearest later boundaries from which `anchor` bytes agree; the two ends, which have no bytes left, always do."""
+    """The nearest later boundaries from which `anchor` bytes agree; the two ends, with no bytes left, always do."""
     block = FIRST_BLOCK
     while True:
         keys: dict[bytes, int] = {}

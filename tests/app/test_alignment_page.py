@@ -141,9 +141,7 @@ def test_a_link_carries_everything() -> None:
     )
     app = page(**link.parameters())
     assert not app.exception
-    assert Link.from_parameters(dict(app.query_params)) == link.with_hashes(
-        "8414cab924d8", "9ca9acddb652"
-    )
+    assert Link.from_parameters(dict(app.query_params)) == link.with_hashes("8414cab924d8", "9ca9acddb652")
     assert shown(app)["view"] == {"form": "raw", "layout": "beside", "presenter": False}
     assert shown(app)["chosen"] == 2
 

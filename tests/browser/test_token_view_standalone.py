@@ -210,6 +210,7 @@ def test_a_copy_is_the_original_text(show: Callable[..., Page]) -> None:
 def test_a_copy_has_the_whole_of_a_character_that_a_token_cuts(show: Callable[..., Page]) -> None:
     page = show([b"a", FAMILY[:2], FAMILY[2:]], [b"a", FAMILY], layout="above")
     assert selected(page, student(page, 1), student(page, 1)) == "👩"
+    assert selected(page, student(page, 2), student(page, 2)) == FAMILY.decode()
 
 
 def test_a_copy_of_woven_text_is_the_side_where_it_starts(show: Callable[..., Page]) -> None:

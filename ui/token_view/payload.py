@@ -57,12 +57,17 @@ def payload(
     surface: Alignment | None = None,
     view: View | None = None,
     chosen: int | None = None,
+    totals: tuple[int, int] | None = None,
 ) -> dict[str, object]:
-    """JSON-ready. surface: GOLD's groups of the same two sequences; chosen: a chunk's number, 0-based."""
+    """JSON-ready. surface: GOLD's groups of the same two sequences; chosen: a chunk's number, 0-based.
+
+    totals: the tokens of the whole text on either side, where the alignment is only its head.
+    """
+    whole_s, whole_t = totals or (len(alignment.student), len(alignment.teacher))
     return {
         "version": VERSION,
-        "student": _side(student, alignment.student),
-        "teacher": _side(teacher, alignment.teacher),
+        "student": _side(student, alignment.student, whole_s),
+        "teacher": _side(teacher, alignment.teacher, whole_t),
         "chunks": {**_chunks(alignment), "nfc": _same_after_nfc(alignment)},
         "surface": None if surface is None else _chunks(surface),
         "chosen": chosen if chosen is not None and 0 <= chosen < len(alignment) else None,
@@ -70,12 +75,12 @@ def payload(
     }
 
 
-def _side(tokenizer: Tokenizer, sequence: TokenSequence) -> dict[str, object]:
+def _side(tokenizer: Tokenizer, sequence: TokenSequence, whole: int) -> dict[str, object]:
     distinct, form_of = np.unique(sequence.ids, return_inverse=True)
-    count = len(sequence)
+    head = f"the first {len(sequence):,} of " if len(sequence) < whole else ""
     return {
         "title": tokenizer.name,
-        "note": f"{count:,} {'token' if count == 1 else 'tokens'} · sha256 {tokenizer.sha256[:8]}",
+        "note": f"{head}{whole:,} {'token' if whole == 1 else 'tokens'} · sha256 {tokenizer.sha256[:8]}",
         "data": base64.b64encode(sequence.data).decode("ascii"),
         "ends": sequence.ends.tolist(),
         "ids": sequence.ids.tolist(),
