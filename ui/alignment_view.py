@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -9,7 +10,7 @@ from ui import figures, inputs, link, tables
 from ui.messages import plain, show_warning
 from ui.token_view import View, payload, standalone_page, token_view
 from xtoken_core import export, llama
-from xtoken_core.spans import Alignment, Chunk, Shape
+from xtoken_core.spans import SHAPES, Alignment, Chunk, Shape
 from xtoken_core.surface import align_surface, collapse
 from xtoken_core.tokenizer import Tokenizer
 
@@ -119,10 +120,12 @@ def _chosen(aligned: Alignment) -> int:
     number = st.session_state.chunk
     if number is not None and number < len(aligned):
         return int(number)
-    shapes = [chunk.shape for chunk in aligned.head(MAX_DRAWN)]
-    several = {Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY}
-    wanted = (k for test in (several, set(Shape) - {Shape.ONE_ONE}) for k, shape in enumerate(shapes) if shape in test)
-    return next(wanted, 0)
+    if not len(aligned):
+        return 0
+    shapes = aligned.shapes()
+    several = np.isin(shapes, [SHAPES.index(shape) for shape in (Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY)])
+    other = shapes != SHAPES.index(Shape.ONE_ONE)
+    return int(np.argmax(several if several.any() else other))
 
 
 def _said(aligned: Alignment, chunk: Chunk) -> str:
