@@ -20,6 +20,7 @@ except XTokenError as error:
     st.stop()
 
 alignment_view.link_warnings(student, teacher)
+alignment_view.spelling_warnings(chosen.text, (student, aligned.student), (teacher, aligned.teacher))
 alignment_view.tokens_and_card(student, teacher, aligned, gold)
 alignment_view.counts(aligned)
 alignment_view.provenance(student, teacher)

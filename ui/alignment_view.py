@@ -10,9 +10,10 @@ from ui import figures, inputs, link, tables
 from ui.messages import plain, show_warning
 from ui.token_view import View, payload, standalone_page, token_view
 from xtoken_core import export, llama
+from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import SHAPES, Alignment, Chunk, Shape
 from xtoken_core.surface import align_surface, collapse
-from xtoken_core.tokenizer import Tokenizer
+from xtoken_core.tokenizer import Spelling, Tokenizer, spelling
 
 MAX_DRAWN = 40_000  # tokens a side
 MAX_TABLE = 20_000  # tokens a side in the table twin
@@ -41,6 +42,21 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
                 f"The link was made with another {role} of the name {name}: its hash began with {promised}, "
                 f"this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. The chunks may differ."
             )
+
+
+_SPELLINGS = {
+    Spelling.COMPOSED: "composes the text first (NFC), so its tokens spell other bytes where accents stand apart.",
+    Spelling.OTHER: "doesn't spell this text byte for byte: "
+    "it reads a special token in it, or changes or drops characters.",
+}
+
+
+def spelling_warnings(text: str, *sides: tuple[Tokenizer, TokenSequence]) -> None:
+    """Which tokenizer's tokens spell other bytes than the text, and why."""
+    for tokenizer, sequence in sides:
+        told = _SPELLINGS.get(spelling(text, sequence))
+        if told:
+            st.caption(plain(f"{tokenizer.name} {told}"))
 
 
 @st.fragment

@@ -8,6 +8,10 @@ from xtoken_core.spans import Alignment
 from xtoken_core.tokenizer import Tokenizer
 
 
+def _identity(tokenizer: Tokenizer) -> tuple[str, str]:
+    return tokenizer.name, tokenizer.sha256
+
+
 @st.cache_resource(max_entries=12, show_spinner="Reading the tokenizer …")
 def named_tokenizer(name: str) -> Tokenizer:
     return catalog.load(name)
@@ -18,7 +22,7 @@ def uploaded_tokenizer(name: str, content: bytes) -> Tokenizer:
     return catalog.from_upload(name, content)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Tokenizer: lambda tokenizer: tokenizer.sha256})
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Tokenizer: _identity})
 def aligned(
     student: Tokenizer, teacher: Tokenizer, text: str, student_special: bool, teacher_special: bool, scoring: Scoring
 ) -> Alignment:

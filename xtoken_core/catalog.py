@@ -183,15 +183,25 @@ def _with_config(content: bytes, configs: Mapping[str, bytes], *, name: str, sou
     declared: dict[str, str] = {}
     for config in parsed.values():
         declared = declared_roles(config) | declared
-    head_size = parsed.get("config.json", {}).get("vocab_size")
     return tokenizer_from_json(
         content,
         name=name,
         source=source,
         licence=licence,
         declared=declared,
-        head_size=head_size if isinstance(head_size, int) else 0,
+        head_size=_head_size(parsed.get("config.json", {})),
     )
+
+
+def _head_size(config: Mapping[str, Any]) -> int:
+    """How many logits the model's head has, 0 where its config.json doesn't say. A multimodal one says it inside.
+
+    >>> _head_size({"vocab_size": 5}), _head_size({"text_config": {"vocab_size": 7}}), _head_size({"vocab_size": "x"})
+    (5, 7, 0)
+    """
+    text = config.get("text_config")
+    sizes = [part.get("vocab_size") for part in (config, text) if isinstance(part, Mapping)]
+    return next((size for size in sizes if isinstance(size, int)), 0)
 
 
 def _check_size(name: str, size: int) -> None:

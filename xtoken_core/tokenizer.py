@@ -8,6 +8,7 @@ of a text (a dummy space) is taken off again, so that the bytes are the text's o
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -108,6 +109,27 @@ def raise_unless_library(error: BaseException) -> None:
     """Lets an interrupt through. The tokenizers library raises plain Exception, and a panic of it is not even that."""
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         raise error
+
+
+class Spelling(Enum):
+    """What the bytes of a text's tokens are, end to end."""
+
+    TEXT = "text"  # the text's own
+    COMPOSED = "composed"  # the text's in normal form C
+    OTHER = "other"  # neither: a special token read from the text, or characters that the tokenizer changes or drops
+
+
+def spelling(text: str, sequence: TokenSequence) -> Spelling:
+    """How faithful a tokenization is to its text.
+
+    >>> from xtoken_core.sequence import sequence_of
+    >>> spelling("e\u0301", sequence_of(["é".encode()]))
+    <Spelling.COMPOSED: 'composed'>
+    """
+    if sequence.data == text.encode():
+        return Spelling.TEXT
+    composed = unicodedata.normalize("NFC", text).encode()
+    return Spelling.COMPOSED if sequence.data == composed else Spelling.OTHER
 
 
 def check_encodable(text: str) -> None:

@@ -245,6 +245,13 @@ def test_a_bad_tokenizer_file_gets_a_sentence_and_the_pair_stays(content: bytes,
     assert shown(app)["teacher"]["title"] == "qwen3"
 
 
+def test_a_tokenizer_that_changes_the_text_is_named() -> None:
+    told = sentences(page(text="e\u0301", student="smollm2", teacher="qwen3"))
+    assert "qwen3 composes the text first" in told
+    assert "smollm2" not in told.split("Student:")[0]
+    assert "smollm2 doesn't spell this text" in sentences(page(text="a\x04b", student="smollm2", teacher="qwen3"))
+
+
 def test_markup_in_an_error_stays_text() -> None:
     app = page(teacher="![x](http://192.0.2.1/x.png) :red[no]")
     assert "\\!\\[x\\]" in app.error[0].value
