@@ -4,15 +4,15 @@ import plotly.graph_objects as go
 
 from xtoken_core.spans import Shape
 
-# Okabe and Ito's palette, the same as the token view's kinds
+# Okabe and Ito's palette, the same as the token view's
 SHAPE_COLOURS = {
     Shape.ONE_ONE: "#7F8C99",
     Shape.ONE_MANY: "#56B4E9",
     Shape.MANY_ONE: "#E69F00",
-    Shape.MANY_MANY: "#CC79A7",
+    Shape.MANY_MANY: "#009E73",
     Shape.MISMATCH: "#D55E00",
-    Shape.STUDENT_GAP: "#F0E442",
-    Shape.TEACHER_GAP: "#009E73",
+    Shape.STUDENT_GAP: "#CC79A7",
+    Shape.TEACHER_GAP: "#CC79A7",
 }
 SHAPE_WORDS = {
     Shape.ONE_ONE: "one token each",
