@@ -20,8 +20,8 @@ SHAPE_WORDS = {
     Shape.MANY_ONE: "several against one",
     Shape.MANY_MANY: "several against several",
     Shape.MISMATCH: "the bytes differ",
-    Shape.STUDENT_GAP: "only the student's",
-    Shape.TEACHER_GAP: "only the teacher's",
+    Shape.STUDENT_GAP: "the teacher has no token for it",
+    Shape.TEACHER_GAP: "the student has no token for it",
 }
 STATIC = {"displayModeBar": False}
 

@@ -14,8 +14,8 @@ const SHAPES = [
   { name: "n-1", words: "several student tokens, one teacher token, the same bytes" },
   { name: "m-n", words: "several tokens on each side, the same bytes" },
   { name: "mismatch", words: "both sides hold tokens, their bytes differ" },
-  { name: "student only", words: "the teacher has no token for it" },
-  { name: "teacher only", words: "the student has no token for it" },
+  { name: "student gap", words: "the teacher has no token for it" },
+  { name: "teacher gap", words: "the student has no token for it" },
 ];
 const MISMATCH = 4;
 const isNotOneOne = (shape) => shape > 0;
