@@ -1,7 +1,7 @@
 """
 How fast two tokenizations of one text are aligned, and in how much memory.
 
-    python -m benchmarks.alignment            every kind of text, 256 to 1,000,000 tokens: some minutes
+    python -m benchmarks.alignment            every kind of text, 256 to 1,000,000 tokens: a quarter of an hour
     python -m benchmarks.alignment --quick    the same methods on short texts: seconds
     python -m benchmarks.alignment --json     a JSON list instead of the table
 
@@ -12,10 +12,10 @@ A token is a student token. Encoding the text is never timed. Timed are
     paper      the published program, where its table fits its limit of cells
     surface    GOLD as published
 
-each after a warm-up, as the best and the median of at least three runs, more of them where they are short. All of it
-runs on one thread: NumPy uses no others for these operations. Peak memory is the most that a method holds at once
-beyond its input, its result included (tracemalloc, which NumPy reports to); it has a pass of its own, since it slows
-the run. An MB is 10^6 bytes.
+each after a warm-up, as the best and the median of up to 50 runs in half a second, of at least three where they aren't
+seconds long. All of it runs on one thread: NumPy uses no others for these operations. Peak memory is the most that a
+method holds at once beyond its input, its result included (tracemalloc, which NumPy reports to); it has a pass of its
+own, since it slows the run. An MB is 10^6 bytes.
 """
 
 import argparse
@@ -50,6 +50,7 @@ NO_BOS = ", no BOS"  # the one text that is encoded without special tokens
 TEXTS = ("English prose" + NO_BOS, *KINDS)
 
 SECONDS = 0.5  # to repeat a method in
+QUICK_SECONDS = 0.01
 MOST_RUNS = 50
 
 
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short texts and few repeats: seconds, not minutes")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     options = parser.parse_args()
-    rows = measured(QUICK_LENGTHS, seconds=0.01) if options.quick else measured(LENGTHS, seconds=SECONDS)
+    rows = measured(QUICK_LENGTHS, seconds=QUICK_SECONDS) if options.quick else measured(LENGTHS, seconds=SECONDS)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -142,9 +143,9 @@ def row_of(text: str, teacher: str, method: str, run: Method, seconds: float) ->
 
 
 def times(run: Method, seconds: float) -> list[float]:
-    """Seconds of each of 3 to `MOST_RUNS` runs, as many as fit into `seconds`."""
+    """Seconds of each run: as many as fit into `seconds`, but three if they take no more than ten times that."""
     elapsed: list[float] = []
-    while len(elapsed) < 3 or (sum(elapsed) < seconds and len(elapsed) < MOST_RUNS):
+    while sum(elapsed) < (seconds if len(elapsed) >= 3 else 10 * seconds) and len(elapsed) < MOST_RUNS:
         start = perf_counter()
         run()
         elapsed.append(perf_counter() - start)
@@ -177,7 +178,7 @@ HEAD = (
 def line(rows: Mapping[str, Row]) -> str:
     """One text of the table, from its row of each method."""
     ours, alone = rows["from_ids"], rows["align"]
-    ratios = {name: f"{row.milliseconds / alone.milliseconds:,.0f}" for name, row in rows.items()}
+    ratios = {name: f"{row.milliseconds / alone.milliseconds:,.1f}" for name, row in rows.items()}
     return (
         f"{ours.text:27}{ours.teacher:13}{ours.student_tokens:>11,}"
         f"{ours.milliseconds:>10.2f}{ours.median_milliseconds:>11.2f}{ours.tokens_per_second / 1e6:>9.2f}"
