@@ -11,16 +11,18 @@ alignment_view.introduction()
 chosen = inputs.controls()
 try:
     inputs.check_length(chosen.text)
-    student, teacher = inputs.tokenizer(chosen.student), inputs.tokenizer(chosen.teacher)
+    student, teacher = inputs.tokenizers(chosen)
     aligned = cached.aligned(student, teacher, chosen.text, *inputs.specials(), inputs.scoring())
     gold = cached.aligned(student, teacher, chosen.text, *inputs.specials(), "surface") if inputs.gold() else None
 except XTokenError as error:
     show_error(error)
+    inputs.nothing_to_save(chosen)
     link.write(link.current())
     st.stop()
 
 alignment_view.link_warnings(student, teacher)
-alignment_view.spelling_warnings(chosen.text, (student, aligned.student), (teacher, aligned.teacher))
+alignment_view.scoring_note()
+alignment_view.spelling_notes(chosen.text, (student, aligned.student), (teacher, aligned.teacher))
 alignment_view.tokens_and_card(student, teacher, aligned, gold)
 alignment_view.counts(aligned)
 alignment_view.provenance(student, teacher)

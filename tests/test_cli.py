@@ -70,7 +70,7 @@ def _loaded_once(read: Callable[[str], Any]) -> Callable[[str], Any]:
 def expected(student: str, teacher: str, text: str, *, special: bool = True, scoring: Any = "exact") -> Any:
     sides = [load(name) for name in (student, teacher)]
     alignment = align(*(side.encode(text, special=special) for side in sides), scoring=scoring)
-    return json.loads(json.dumps(export.as_json(*sides, alignment, scoring=scoring)))
+    return json.loads(json.dumps(export.as_json(*sides, alignment, scoring=scoring, text=text)))
 
 
 def test_the_module_runs_as_a_program() -> None:

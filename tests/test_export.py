@@ -28,7 +28,7 @@ def aligned(text: str, scoring: Scoring = "exact") -> Alignment:
 def exported(text: str, scoring: Scoring = "exact") -> dict[str, Any]:
     """As a program reads it back."""
     alignment = aligned(text, scoring)
-    plain = export.as_json(load(STUDENT), load(TEACHER), alignment, scoring=scoring)
+    plain = export.as_json(load(STUDENT), load(TEACHER), alignment, scoring=scoring, text=text)
     back: dict[str, Any] = json.loads(json.dumps(plain, allow_nan=False))
     assert back == plain
     return back
@@ -36,7 +36,7 @@ def exported(text: str, scoring: Scoring = "exact") -> dict[str, Any]:
 
 def test_the_json_has_these_keys() -> None:
     plain = exported("The 201 naïve cafe\u0301s")
-    assert list(plain) == ["schema", "scoring", "student", "teacher", "chunks", "counts"]
+    assert list(plain) == ["schema", "text", "scoring", "student", "teacher", "chunks", "counts"]
     assert plain["schema"] == "xtoken-explorer/alignment/1"
     assert plain["scoring"] == "exact"
     for side, name in (("student", STUDENT), ("teacher", TEACHER)):
@@ -109,9 +109,10 @@ def test_the_csv_is_one_row_a_chunk() -> None:
         "teacher_text": "",
         "student_bytes_hex": "",
         "teacher_bytes_hex": "",
+        "same_after_nfc": "",
     }
     assert (table[1]["student_text"], table[1]["teacher_text"], table[1]["shape"]) == ("The", "The", "1-1")
-    assert table[1]["student_bytes_hex"] == "54 68 65"
+    assert table[1]["student_bytes_hex"] == "546865"
     assert [row["chunk"] for row in table] == [str(k) for k in range(1, len(table) + 1)]
 
 

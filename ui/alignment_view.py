@@ -25,10 +25,10 @@ def introduction() -> None:
         return
     sample = inputs.sample_in_use()
     st.title("Alignment")
-    st.caption(
-        "How a student and a teacher cut the same text: what stands together spells the same bytes. "
-        + (sample.look if sample else "Point at a token to see its partner; press n for the next chunk that isn't 1-1.")
+    try_this = (
+        "Point at a token to see its partner. Click in the tokens, then press n for the next chunk that isn't 1-1."
     )
+    st.caption(f"How a student and a teacher cut the same text, chunk by chunk. {sample.look if sample else try_this}")
 
 
 def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
@@ -44,19 +44,32 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
             )
 
 
-_SPELLINGS = {
-    Spelling.COMPOSED: "composes the text first (NFC), so its tokens spell other bytes where accents stand apart.",
-    Spelling.OTHER: "doesn't spell this text byte for byte: "
-    "it reads a special token in it, or changes or drops characters.",
-}
-
-
-def spelling_warnings(text: str, *sides: tuple[Tokenizer, TokenSequence]) -> None:
+def spelling_notes(text: str, *sides: tuple[Tokenizer, TokenSequence]) -> None:
     """Which tokenizer's tokens spell other bytes than the text, and why."""
     for tokenizer, sequence in sides:
-        told = _SPELLINGS.get(spelling(text, sequence))
-        if told:
-            st.caption(plain(f"{tokenizer.name} {told}"))
+        note = _spelling_note(text, sequence)
+        if note:
+            st.caption(plain(f"{tokenizer.name} {note}"))
+
+
+def _spelling_note(text: str, sequence: TokenSequence) -> str | None:
+    told = spelling(text, sequence)
+    if told is Spelling.TEXT:
+        return None
+    if told is Spelling.COMPOSED:
+        return "composes the text first (NFC), so its tokens spell other bytes where accents stand apart."
+    read = dict.fromkeys(mark.form for mark in sequence.marks if mark.form in text)
+    if read:
+        return f"reads special tokens in this text, which spell none of it: {', '.join(list(read)[:5])}."
+    return "changes or drops characters of this text, so its tokens don't spell it byte for byte."
+
+
+def scoring_note() -> None:
+    """Whose alignment this is, where it isn't ours."""
+    if inputs.scoring() == "paper":
+        st.caption(
+            "Aligned by the paper's program, not by ours: it maximises its score, and can't pair several with several."
+        )
 
 
 @st.fragment
@@ -64,7 +77,10 @@ def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, 
     """The token view and the card of the chosen chunk; a choice runs only this part again."""
     drawn = aligned.head(MAX_DRAWN)
     if len(drawn) < len(aligned):
-        st.info(f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn; counts, JSON and CSV hold all.")
+        st.info(
+            f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn. "
+            f"Counts are of the whole text, and JSON and CSV hold all of it."
+        )
     sent = _drawn(student, teacher, aligned, gold, _view(), _chosen(aligned))
     token_view(sent, key="tokens", on_choose=_choose, on_look=_look)
     if gold:
@@ -84,8 +100,7 @@ def _drawn(
     head = aligned.head(MAX_DRAWN)
     if head is not aligned and gold:
         gold = align_surface(head.student, head.teacher)
-    totals = len(aligned.student), len(aligned.teacher)
-    return payload(student, teacher, head, surface=gold, view=view, chosen=chosen, totals=totals)
+    return payload(student, teacher, head, surface=gold, view=view, chosen=chosen, whole=aligned)
 
 
 def _choose(chunk: int | None) -> None:
@@ -98,14 +113,18 @@ def _look(view: View) -> None:
 
 def _gold_sentence(gold: Alignment, aligned: Alignment) -> None:
     """Whether GOLD as published has collapsed, and where."""
+    (st.warning if collapse(gold) else st.caption)(_gold_finding(gold, aligned))
+
+
+def _gold_finding(gold: Alignment, aligned: Alignment) -> str:
     group = collapse(gold)
     if group is None:
-        st.caption(f"GOLD as published has {_counted(len(gold), 'group')} here and has not collapsed.")
-        return
-    st.warning(
-        f"GOLD as published has collapsed: from student token {group.student.start:,} and teacher token "
-        f"{group.teacher.start:,} on, {len(group.student):,} and {len(group.teacher):,} tokens are one group. "
-        f"In the whole text it has {_counted(len(gold), 'group')}, ours {_counted(len(aligned), 'chunk')}."
+        return f"GOLD as published has {_counted(len(gold), 'group')} here and has not collapsed."
+    beside = "the paper's program" if inputs.scoring() == "paper" else "our alignment"
+    return (
+        f"GOLD as published has collapsed: from position {group.student.start:,} of the student and "
+        f"{group.teacher.start:,} of the teacher on, {len(group.student):,} and {len(group.teacher):,} tokens are one "
+        f"group. In the whole text it has {_counted(len(gold), 'group')}, {beside} {_counted(len(aligned), 'chunk')}."
     )
 
 
@@ -119,7 +138,7 @@ def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
         return
     number = _chosen(aligned)
     chunk = aligned.chunk(number)
-    st.subheader(f"Chunk {number + 1:,} of {len(aligned):,}: {_said(aligned, chunk)}")
+    st.subheader(f"Chosen: chunk {number + 1:,} of {len(aligned):,}: {_said(aligned, chunk)}")
     left, right = st.columns(2)
     for column, tokenizer, sequence, span in (
         (left, student, aligned.student, chunk.student),
@@ -132,16 +151,17 @@ def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
 
 
 def _chosen(aligned: Alignment) -> int:
-    """The chunk that the reader chose, else the first of several tokens, else the first that isn't 1-1, else 0."""
+    """The chunk that the reader chose, else the first mismatch, of several tokens, or not 1-1; else 0."""
     number = st.session_state.chunk
     if number is not None and number < len(aligned):
         return int(number)
-    if not len(aligned):
-        return 0
     shapes = aligned.shapes()
-    several = np.isin(shapes, [SHAPES.index(shape) for shape in (Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY)])
-    other = shapes != SHAPES.index(Shape.ONE_ONE)
-    return int(np.argmax(several if several.any() else other))
+    several = (Shape.ONE_MANY, Shape.MANY_ONE, Shape.MANY_MANY)
+    for wanted in ((Shape.MISMATCH,), several, (Shape.STUDENT_GAP, Shape.TEACHER_GAP)):
+        found = np.isin(shapes, [SHAPES.index(shape) for shape in wanted])
+        if found.any():
+            return int(np.argmax(found))
+    return 0
 
 
 def _said(aligned: Alignment, chunk: Chunk) -> str:
@@ -149,12 +169,14 @@ def _said(aligned: Alignment, chunk: Chunk) -> str:
     if chunk.shape is Shape.MISMATCH:
         same = aligned.same_after_nfc(chunk)
         words += ", the text is the same after Unicode normalisation (NFC)" if same else ", and so does the text"
-    return f"{chunk.shape.value.replace('_', ' ')}, {words}"
+    return f"{figures.shape_name(chunk.shape)}, {words}"
 
 
 @st.fragment
 def counts(aligned: Alignment) -> None:
     """Chunks by shape, as bars and as a table; every chunk as a table, which is made once it's opened."""
+    if not len(aligned):
+        return
     counted = aligned.counts()
     finding = figures.shape_finding(counted)
     st.plotly_chart(figures.shape_bars(counted), config=figures.STATIC, alt=f"Bars of chunks by shape. {finding}.")
@@ -173,7 +195,8 @@ def downloads(
 ) -> None:
     """Files to take along, made when they're asked for."""
     # a file is made in a thread without a session, so what it needs of the session is read here
-    scoring, view, chosen = st.session_state.scoring, _view(), _chosen(aligned)
+    scoring, text, view, chosen = inputs.scoring(), st.session_state.text, _view(), _chosen(aligned)
+    notes = [*_origins(student, teacher), *([_gold_finding(gold, aligned)] if gold else [])]
     name = f"{_file_safe(student.name)}-{_file_safe(teacher.name)}"
     title = f"{student.name} and {teacher.name}: {_counted(len(aligned), 'chunk')}"
     files = (
@@ -181,13 +204,13 @@ def downloads(
             "Page (HTML, one file)",
             "html",
             "text/html",
-            lambda: standalone_page(_drawn(student, teacher, aligned, gold, view, chosen), title),
+            lambda: standalone_page(_drawn(student, teacher, aligned, gold, view, chosen), title, notes),
         ),
         (
             "Alignment (JSON)",
             "json",
             "application/json",
-            lambda: json.dumps(export.as_json(student, teacher, aligned, scoring=scoring)),
+            lambda: json.dumps(export.as_json(student, teacher, aligned, scoring=scoring, text=text)),
         ),
         ("Chunks (CSV)", "csv", "text/csv", lambda: export.as_csv(aligned)),
     )
@@ -207,10 +230,18 @@ def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
     """Which tokenizers these are: source, licence, hash."""
     if st.session_state.presenter:
         return
-    for role, tokenizer in (("Student", student), ("Teacher", teacher)):
-        origin = tokenizer.provenance
-        padding = tokenizer.vocabulary.head_size - len(tokenizer.vocabulary)
-        ids = f"{len(tokenizer.vocabulary):,} ids" + (f" and {padding:,} padded logits" if padding else "")
-        st.caption(plain(f"{role}: {tokenizer.name}, {ids}, {origin.source}, {origin.licence}, sha256 {origin.sha256}"))
-    if llama.NAME in (student.name, teacher.name):
-        st.caption(plain(llama.NOTICE))
+    for line in _origins(student, teacher):
+        st.caption(plain(line))
+
+
+def _origins(student: Tokenizer, teacher: Tokenizer) -> list[str]:
+    lines = [_origin("Student", student), _origin("Teacher", teacher)]
+    return [*lines, llama.NOTICE] if llama.NAME in (student.name, teacher.name) else lines
+
+
+def _origin(role: str, tokenizer: Tokenizer) -> str:
+    origin = tokenizer.provenance
+    padding = tokenizer.vocabulary.head_size - len(tokenizer.vocabulary)
+    ids = f"{len(tokenizer.vocabulary):,} ids" + (f" and {padding:,} padded logits" if padding else "")
+    licence = f"licence: {origin.licence}"
+    return f"{role}: {tokenizer.name}, {ids}, {origin.source}, {licence}, sha256 {origin.sha256}"

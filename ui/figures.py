@@ -20,10 +20,19 @@ SHAPE_WORDS = {
     Shape.MANY_ONE: "several against one",
     Shape.MANY_MANY: "several against several",
     Shape.MISMATCH: "the bytes differ",
-    Shape.STUDENT_GAP: "the teacher has no token for it",
-    Shape.TEACHER_GAP: "the student has no token for it",
+    Shape.STUDENT_GAP: "only student tokens",
+    Shape.TEACHER_GAP: "only teacher tokens",
 }
 STATIC = {"displayModeBar": False}
+
+
+def shape_name(shape: Shape) -> str:
+    """A shape as the page names it.
+
+    >>> shape_name(Shape.STUDENT_GAP)
+    'student gap'
+    """
+    return shape.value.replace("_", " ")
 
 
 def shape_finding(counts: dict[Shape, int]) -> str:
@@ -45,7 +54,7 @@ def shape_bars(counts: dict[Shape, int]) -> go.Figure:
     figure = go.Figure(
         go.Bar(
             x=[counts[shape] for shape in shapes],
-            y=[f"{shape.value.replace('_', ' ')} · {SHAPE_WORDS[shape]}" for shape in shapes],
+            y=[f"{shape_name(shape)} · {SHAPE_WORDS[shape]}" for shape in shapes],
             orientation="h",
             marker_color=[SHAPE_COLOURS[shape] for shape in shapes],
             text=[f"{counts[shape]:,}" for shape in shapes],

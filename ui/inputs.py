@@ -20,6 +20,7 @@ MAX_PAGE_CHARACTERS = 200_000
 MIB = 2**20
 SCORINGS = {"exact": "ours, exact", "paper": "the paper's program"}
 UPLOADED = "uploaded: "
+SIDES = ("Student", "Teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _pair() -> tuple[str, str]:
     """The names of student and teacher; typed ones are allowed."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         student = _name("Student", "student")
-        st.button("⇄", help="Swap student and teacher", on_click=_swap)
+        st.button("Swap", help="Student becomes teacher, and teacher student", on_click=_swap)
         teacher = _name("Teacher", "teacher")
     return student, teacher
 
@@ -61,25 +62,18 @@ def _name(label: str, key: str) -> str:
         label,
         _names(st.session_state[key]),
         key=key,
-        format_func=_title,
-        accept_new_options=True,
         filter_mode="contains",
-        placeholder="A name, a path or a hub id",
-        help="Pick one, or type the path of a tokenizer.json or its folder, or a hub id such as Qwen/Qwen3-8B. "
-        "Files are read under Open.",
+        help="Another tokenizer, by path, hub id or file, is read under Open.",
+        on_change=_forget_chunk,
         persist_state="session",
     )
     return chosen or ""
 
 
 def _names(current: str | None) -> list[str]:
-    """The catalogue, the uploads of this session, and the name in use even where it's typed."""
+    """The catalogue, the uploads of this session, and the name in use even where it was typed or came with a link."""
     known = [*catalog.ENTRIES, *st.session_state.get("uploads", {})]
     return known if current in known or not current else [*known, current]
-
-
-def _title(name: str) -> str:
-    return catalog.ENTRIES[name].title if name in catalog.ENTRIES else name
 
 
 def _swap() -> None:
@@ -89,8 +83,27 @@ def _swap() -> None:
     state.chunk = None
 
 
-def tokenizer(name: str) -> Tokenizer:
-    """The tokenizer behind a chosen name. Raises TokenizerError."""
+def nothing_to_save(chosen: Chosen) -> None:
+    """Keeps the place of the downloads while there are none."""
+    if chosen.save:
+        chosen.save.popover("Save", disabled=True)
+
+
+def tokenizers(chosen: Chosen) -> tuple[Tokenizer, Tokenizer]:
+    """Student and teacher. Raises TokenizerError, which says which of them it's about."""
+    loaded: list[Tokenizer] = []
+    problems: list[str] = []
+    for role, name in (("Student", chosen.student), ("Teacher", chosen.teacher)):
+        try:
+            loaded.append(_tokenizer(name))
+        except XTokenError as error:
+            problems.append(f"{role}: {error}")
+    if problems:
+        raise TokenizerError(" ".join(problems))
+    return loaded[0], loaded[1]
+
+
+def _tokenizer(name: str) -> Tokenizer:
     uploads = st.session_state.get("uploads", {})
     if name in uploads:
         return cached.uploaded_tokenizer(name.removeprefix(UPLOADED), uploads[name])
@@ -100,7 +113,7 @@ def tokenizer(name: str) -> Tokenizer:
             f"Upload it again under Open."
         )
     if not name:
-        raise TokenizerError("No tokenizer is chosen. Pick one from the list, or type a path or a hub id.")
+        raise TokenizerError("No tokenizer is chosen. Pick one from the list, or name another under Open.")
     return cached.named_tokenizer(name)
 
 
@@ -148,7 +161,7 @@ def _use_sample() -> None:
     chosen = st.session_state.sample
     if chosen is not None:
         st.session_state.text = SAMPLES[chosen].text
-        st.session_state.gold = SAMPLES[chosen].gold or st.session_state.gold
+        st.session_state.gold = SAMPLES[chosen].gold
         _forget_chunk()
 
 
@@ -184,7 +197,7 @@ _SPECIAL = "What the tokenizer adds by itself, such as a start token. Markers sp
 
 
 def _opened_files() -> None:
-    """Reading files: a text into the box, a tokenizer.json into the lists of student and teacher."""
+    """Reading files: a text into the box, a tokenizer for the student or the teacher."""
     with st.popover("Open"):
         st.file_uploader(
             f"A text: .txt, .md or .jsonl, up to {MAX_PAGE_CHARACTERS:,} characters",
@@ -194,13 +207,33 @@ def _opened_files() -> None:
             on_change=_open_text,
         )
         _record_of_file()
+        st.segmented_control("Read a tokenizer for the", SIDES, key="side_to_read", default=SIDES[1], required=True)
+        st.text_input(
+            "by path or hub id",
+            key="typed_name",
+            placeholder="./my-model or Qwen/Qwen3-8B",
+            help="A tokenizer.json, its folder, or a model hub's repository, with @revision if need be. "
+            "Of a hub only the tokenizer's own JSON files are fetched.",
+            on_change=_read_typed,
+        )
         st.file_uploader(
-            f"A tokenizer.json, up to {catalog.MAX_TOKENIZER_BYTES // MIB} MiB",
+            f"or from a tokenizer.json, up to {catalog.MAX_TOKENIZER_BYTES // MIB} MiB",
             type=["json"],
             key="tokenizer_file",
             max_upload_size=catalog.MAX_TOKENIZER_BYTES // MIB,
             on_change=_open_tokenizer,
         )
+
+
+def _read_typed() -> None:
+    name = st.session_state.typed_name.strip()
+    if name:
+        _use_for_side(name)
+
+
+def _use_for_side(name: str) -> None:
+    st.session_state[st.session_state.side_to_read.lower()] = name
+    _forget_chunk()
 
 
 def _file_errors() -> None:
@@ -220,8 +253,6 @@ def _open_text() -> None:
         if PurePath(file.name).suffix == ".jsonl":
             records = texts.json_lines(content, file.name)
             st.session_state.records = records
-            st.session_state.field = next(iter(records.fields()), None)
-            st.session_state.record = 1
             _use_record()
         else:
             _into_box(content)
@@ -231,19 +262,29 @@ def _open_text() -> None:
 
 def _record_of_file() -> None:
     records = st.session_state.get("records")
-    if records is None:
+    if records is None or st.session_state.text_file is None:
         return
+    # a key a file: a choice made for one file says nothing of the next
     left, right = st.columns(2)
-    fields = records.fields()
-    left.selectbox("Field", fields, key="field", on_change=_use_record)
-    right.number_input(f"Record, of {len(records.lines):,}", 1, len(records.lines), key="record", on_change=_use_record)
+    left.selectbox("Field", records.fields(), key=_key("field"), on_change=_use_record)
+    right.number_input(
+        f"Record, of {len(records.lines):,}", 1, len(records.lines), key=_key("record"), on_change=_use_record
+    )
+
+
+def _key(name: str) -> str:
+    return f"{name} of {st.session_state.text_file.file_id}"
 
 
 def _use_record() -> None:
+    """The chosen field of the chosen record into the box; at first the first of either."""
+    records = st.session_state.get("records")
+    if records is None or st.session_state.text_file is None:
+        return
     _note_error("text", None)
     try:
-        records, field = st.session_state.records, st.session_state.field
-        _into_box(records.text(st.session_state.record - 1, field or ""))
+        field = st.session_state.get(_key("field")) or next(iter(records.fields()), "")
+        _into_box(records.text(st.session_state.get(_key("record"), 1) - 1, field))
     except XTokenError as error:
         _note_error("text", error)
 
@@ -255,7 +296,7 @@ def _into_box(content: str) -> None:
 
 
 def _open_tokenizer() -> None:
-    """Checked at once; a good file becomes the teacher, and a choice for either side."""
+    """Checked at once; a good file is used for the side that was asked, and is a choice for either."""
     file = st.session_state.tokenizer_file
     _note_error("tokenizer", None)
     if file is None:
@@ -267,8 +308,7 @@ def _open_tokenizer() -> None:
         _note_error("tokenizer", error)
         return
     st.session_state.uploads = {**st.session_state.get("uploads", {}), name: file.getvalue()}
-    st.session_state.teacher = name
-    _forget_chunk()
+    _use_for_side(name)
 
 
 def _note_error(about: str, error: XTokenError | None) -> None:

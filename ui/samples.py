@@ -17,7 +17,7 @@ class Sample:
 SAMPLES: tuple[Sample, ...] = (
     Sample(
         "First look",
-        "201 is one token for one side and three for the other; the emoji and 東京 are cut differently too.",
+        "Look at the numbers, the emoji and 東京: there the two part.",
         "Hundreds of 201 in 2024: 3.14159\n"
         "naïve café, 25 °C, 100 €\n"
         "family 👩‍👩‍👧 東京タワー\n"
@@ -26,12 +26,12 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "Numbers: grouped or single digits",
-        "A student that reads three digits at once meets a teacher that reads one at a time.",
+        "Some tokenizers read up to three digits at once, others one at a time: see which chunk each number makes.",
         "7 + 35 = 42\n201 + 799 = 1000\n12,345,678.90 and 3.14159265\n1999 2000 2001 2024\n",
     ),
     Sample(
         "BOS on one side",
-        "One start token is one gap and changes nothing after it; GOLD as published never closes a group again.",
+        "A start token on one side is one gap and moves nothing else; GOLD as published closes no group after it.",
         "The quick brown fox jumps over the lazy dog, and nothing after the start token should change.",
         gold=True,
     ),
@@ -42,18 +42,19 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "Chinese and Japanese",
-        "Whole words on one side, single bytes on the other.",
+        "Characters that are one token here are merged into words there, or cut into bytes.",
         "人人生而自由，在尊严和权利上一律平等。\nすべての人間は、生まれながらにして自由である。",
     ),
     Sample(
         "Accents: composed and decomposed",
-        "Some tokenizers compose accents first (NFC), so both sides spell different bytes: a mismatch, marked NFC.",
+        "Qwen3 composes accents first (NFC), so both sides spell different bytes: a mismatch, marked NFC.",
         "composed: café, élève, Noël\n" + unicodedata.normalize("NFD", "decomposed: café, élève, Noël\n"),
     ),
     Sample(
         "Code: indentation and tabs",
-        "Runs of spaces, tabs and line ends are cut in many ways; Visible shows which.",
-        "class Stack:\n    def push(self, item):\n        self.items.append(item)\n\n\tif x != 0:\n\t\treturn x**2\r\n",
+        "Runs of spaces, tabs, line ends and numbers are cut in many ways; Visible shows which.",
+        "class Stack:\n    def push(self, item):\n        self.items.append(item)\n\n"
+        "\tif x != 0x1F40:\n\t\treturn x**2 - 1_000_000\r\n\n\n\n            # 12 spaces\n",
     ),
     Sample(
         "Arabic, Hebrew and Hindi",
@@ -62,7 +63,7 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     Sample(
         "Special tokens spelled out in the text",
-        "One side may read a marker where the other reads ten characters: an injection, and a gap of its own.",
+        "One side may read a marker where the other reads ten characters: the marker is a gap, the text a mismatch.",
         "Ignore this <|im_end|> and <|endoftext|>, <s>this</s> too, then <think>think</think>.",
     ),
     Sample(

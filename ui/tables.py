@@ -2,17 +2,22 @@
 
 import pandas as pd
 
+from ui.figures import shape_name
 from xtoken_core.display import spaced_hex, told, visible, visible_form
 from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import Alignment, Shape, Span
 from xtoken_core.tokenizer import Tokenizer
 
 
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
 def counts_table(counts: dict[Shape, int], words: dict[Shape, str]) -> pd.DataFrame:
     """Chunks by shape: what each shape means, how many, and their share in per cent."""
     total = max(sum(counts.values()), 1)
     return pd.DataFrame(
-        [(shape.value, words[shape], count, 100 * count / total) for shape, count in counts.items()],
+        [(shape_name(shape), words[shape], count, round(100 * count / total, 1)) for shape, count in counts.items()],
         columns=["shape", "meaning", "chunks", "share, %"],
     )
 
@@ -21,11 +26,10 @@ def chunk_table(alignment: Alignment) -> pd.DataFrame:
     """Every chunk, the twin of the token view."""
     rows = []
     for number, chunk in enumerate(alignment, 1):
-        student, teacher = alignment.bytes_of(chunk)
         texts = told(alignment.student, chunk.student), told(alignment.teacher, chunk.teacher)
-        same = alignment.same_after_nfc(chunk) if chunk.shape is Shape.MISMATCH else student == teacher
-        rows.append((number, chunk.shape.value, *texts, len(chunk.student), len(chunk.teacher), same))
-    columns = ["chunk", "shape", "student", "teacher", "student tokens", "teacher tokens", "same text (NFC)"]
+        same = _yes_no(alignment.same_after_nfc(chunk)) if chunk.shape is Shape.MISMATCH else ""
+        rows.append((number, shape_name(chunk.shape), *texts, len(chunk.student), len(chunk.teacher), same))
+    columns = ["chunk", "shape", "student", "teacher", "student tokens", "teacher tokens", "same after NFC"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -38,4 +42,4 @@ def token_table(tokenizer: Tokenizer, sequence: TokenSequence, span: Span) -> pd
         data = sequence.bytes_between(position, position + 1)
         form = visible_form(tokenizer.vocabulary.forms[token])
         rows.append((position, token, spaced_hex(data), visible(data), form, visible(roles.get(position, "").encode())))
-    return pd.DataFrame(rows, columns=["position", "id", "bytes", "text", "vocabulary form", "special"])
+    return pd.DataFrame(rows, columns=["position, from 0", "id", "bytes", "text", "vocabulary form", "special"])

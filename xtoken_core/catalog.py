@@ -101,14 +101,23 @@ ENTRIES: Mapping[str, Entry] = {
 }
 
 
+_BY_ANY_SPELLING = {spelling.lower(): entry for entry in ENTRIES.values() for spelling in (entry.name, entry.title)}
+
+
 def load(name: str) -> Tokenizer:
     """The tokenizer behind a name, a path or a hub id. Raises TokenizerError with what to do."""
     name = name.strip()
-    if name in ENTRIES:
-        return _named(ENTRIES[name])
+    known = ENTRIES.get(name) or _BY_ANY_SPELLING.get(name.lower())
+    if known:
+        return _named(known)
     path = _existing_path(name)
     if path:
         return _local(name, path)
+    if name.startswith(("/", "./", "../", "~", ".\\")) or name.endswith(".json"):
+        raise TokenizerError(
+            f"There is no file or folder {_shortened(name)!r} on this machine. Check the path; "
+            f"it may name a tokenizer.json or the folder that holds one."
+        )
     if _HUB_ID.fullmatch(name) and not name.startswith("."):
         return _from_hub(name)
     raise TokenizerError(

@@ -98,10 +98,11 @@ def _align(options: argparse.Namespace) -> None:
         scoring=options.scoring,
     )
     if options.json:
-        _print_json(export.as_json(student, teacher, alignment, scoring=options.scoring))
+        _print_json(export.as_json(student, teacher, alignment, scoring=options.scoring, text=text))
         return
     for tokenizer, sequence in ((student, alignment.student), (teacher, alignment.teacher)):
-        print(f"{_one_line(tokenizer.name)}  sha256 {tokenizer.sha256[:12]}  {len(sequence):,} tokens")
+        tokens = "token" if len(sequence) == 1 else "tokens"
+        print(f"{_one_line(tokenizer.name)}  sha256 {tokenizer.sha256[:12]}  {len(sequence):,} {tokens}")
     print("".join(f"{shape.value} {count:,}  " for shape, count in alignment.counts().items() if count).rstrip())
     for chunk in alignment:
         print(_line(alignment, chunk))

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from xtoken_core.catalog import Entry
-from xtoken_core.display import spaced_hex, visible
+from xtoken_core.display import visible
 from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import Alignment, Chunk, ChunkKind, Span
 from xtoken_core.tokenizer import Tokenizer
@@ -28,6 +28,7 @@ CSV_COLUMNS = (
     "teacher_text",
     "student_bytes_hex",
     "teacher_bytes_hex",
+    "same_after_nfc",
 )
 # a spreadsheet takes the full-width forms for the same signs
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
@@ -38,10 +39,11 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     return asdict(entry)
 
 
-def as_json(student: Tokenizer, teacher: Tokenizer, alignment: Alignment, *, scoring: str) -> dict[str, Any]:
-    """The alignment as plain values; spans are [start, stop] in tokens."""
+def as_json(student: Tokenizer, teacher: Tokenizer, alignment: Alignment, *, scoring: str, text: str) -> dict[str, Any]:
+    """The alignment as plain values, with the text that was aligned; spans are [start, stop] in tokens, from 0."""
     return {
         "schema": SCHEMA,
+        "text": text,
         "scoring": scoring,
         "student": _side(student, alignment.student),
         "teacher": _side(teacher, alignment.teacher),
@@ -81,8 +83,9 @@ def _row(alignment: Alignment, number: int, chunk: Chunk) -> list[str | int]:
     student, teacher = alignment.bytes_of(chunk)
     spans = [chunk.student.start, chunk.student.stop, chunk.teacher.start, chunk.teacher.stop]
     ids = [_ids(alignment.student, chunk.student), _ids(alignment.teacher, chunk.teacher)]
-    texts = [visible(student), visible(teacher), spaced_hex(student), spaced_hex(teacher)]
-    return [number, chunk.kind.label, chunk.shape.value, *spans, *ids, *texts]
+    texts = [visible(student), visible(teacher), student.hex(), teacher.hex()]
+    same = str(alignment.same_after_nfc(chunk)).lower() if chunk.kind is ChunkKind.MISMATCH else ""
+    return [number, chunk.kind.label, chunk.shape.value, *spans, *ids, *texts, same]
 
 
 def _ids(sequence: TokenSequence, span: Span) -> str:

@@ -42,7 +42,7 @@ class JsonLines:
                 record = self._record(number)
             except TextError:  # told where that record is asked for
                 continue
-            names |= dict.fromkeys(key for key, value in record.items() if isinstance(value, str))
+            names |= dict.fromkeys(key for key, value in record.items() if _text_of(value) is not None)
         return tuple(names)
 
     def text(self, number: int, field: str) -> str:
@@ -50,11 +50,11 @@ class JsonLines:
         if not 0 <= number < len(self.lines):
             raise TextError(f"Record {number + 1} of {self.name} was asked; it has {len(self.lines):,} records.")
         record = self._record(number)
-        value = record.get(field)
-        if not isinstance(value, str):
+        value = _text_of(record.get(field))
+        if value is None:
             raise TextError(
                 f"Record {number + 1} of {self.name} has no text in the field {field!r}. "
-                f"Its text fields: {', '.join(key for key in record if isinstance(record[key], str)) or 'none'}."
+                f"Its text fields: {', '.join(key for key in record if _text_of(record[key]) is not None) or 'none'}."
             )
         check_encodable(value)
         return value
@@ -67,6 +67,20 @@ class JsonLines:
         if not isinstance(record, dict):
             raise TextError(f"Record {number + 1} of {self.name} is no object with fields. Check the file.")
         return record
+
+
+def _text_of(value: Any) -> str | None:
+    """A field's text: a string, or the contents of a chat's messages, a blank line between them.
+
+    >>> _text_of([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}])
+    'Hi\\n\\nHello'
+    """
+    if isinstance(value, str):
+        return value
+    messages = value if isinstance(value, list) else []
+    contents = [message.get("content") for message in messages if isinstance(message, dict)]
+    texts = [content for content in contents if isinstance(content, str)]
+    return "\n\n".join(texts) if texts and len(texts) == len(messages) else None
 
 
 def json_lines(text: str, name: str) -> JsonLines:

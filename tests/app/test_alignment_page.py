@@ -75,7 +75,7 @@ def test_empty_text_is_no_error() -> None:
 
 def test_swapping_takes_the_special_switches_along() -> None:
     app = page(text="201", student_special="0")
-    next(button for button in app.button if button.label == "⇄").click().run()
+    next(button for button in app.button if button.label == "Swap").click().run()
     assert shown(app)["student"]["title"] == "qwen3"
     assert app.session_state["teacher_special"] is False
 
@@ -91,7 +91,7 @@ def test_every_sample_is_shown_with_its_sentence(number: int) -> None:
 
 def test_gold_as_published_says_where_it_collapsed() -> None:
     app = page(text="The quick brown fox jumps over the lazy dog", gold="1")
-    assert "GOLD as published has collapsed: from student token 0 and teacher token 0 on" in sentences(app)
+    assert "GOLD as published has collapsed: from position 0 of the student and 0 of the teacher on" in sentences(app)
     assert shown(app)["surface"]["kinds"] == [1]
 
 
@@ -196,8 +196,8 @@ def test_a_record_and_a_field_of_json_lines_are_chosen() -> None:
     app = page()
     app.file_uploader(key="text_file").upload("x.jsonl", lines, "application/json").run()
     assert app.text_area(key="text").value == "Q1"
-    app.selectbox(key="field").set_value("answer").run()
-    app.number_input(key="record").set_value(2).run()
+    next(box for box in app.selectbox if box.label == "Field").set_value("answer").run()
+    app.number_input[0].set_value(2).run()
     assert app.text_area(key="text").value == "A2"
 
 
@@ -249,9 +249,39 @@ def test_a_tokenizer_that_changes_the_text_is_named() -> None:
     told = sentences(page(text="e\u0301", student="smollm2", teacher="qwen3"))
     assert "qwen3 composes the text first" in told
     assert "smollm2" not in told.split("Student:")[0]
-    assert "smollm2 doesn't spell this text" in sentences(page(text="a\x04b", student="smollm2", teacher="qwen3"))
+    assert "smollm2 changes or drops characters" in sentences(page(text="a\x04b", student="smollm2", teacher="qwen3"))
 
 
 def test_markup_in_an_error_stays_text() -> None:
     app = page(teacher="![x](http://192.0.2.1/x.png) :red[no]")
     assert "\\!\\[x\\]" in app.error[0].value
+
+
+def test_files_opened_after_json_lines_are_shown() -> None:
+    lines = b'{"question": "Q1", "answer": "A1"}\n'
+    app = page()
+    app.file_uploader(key="text_file").upload("c.jsonl", lines, "application/json").run()
+    next(box for box in app.selectbox if box.label == "Field").set_value("answer").run()
+    app.file_uploader(key="text_file").set_value([("d.txt", b"plain", "text/plain")]).run()
+    assert not app.exception
+    assert app.text_area(key="text").value == "plain"
+
+
+def test_a_name_typed_under_open_is_read_for_the_chosen_side() -> None:
+    app = page(text="201")
+    app.segmented_control(key="side_to_read").set_value("Student").run()
+    app.text_input(key="typed_name").set_value("no/such-model").run()
+    assert app.session_state["student"] == "no/such-model"
+    assert "Student: The hub didn't give no/such-model" in sentences(app)
+
+
+def test_both_wrong_names_are_told() -> None:
+    told = sentences(page(student="x y", teacher="z y"))
+    assert "Student: No tokenizer is called 'x y'" in told
+    assert "Teacher: No tokenizer is called 'z y'" in told
+
+
+def test_a_special_token_read_from_the_text_is_named() -> None:
+    assert "qwen3 reads special tokens in this text, which spell none of it: <|im_end|>" in sentences(
+        page(text="a<|im_end|>b", student="gpt2")
+    )

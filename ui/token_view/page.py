@@ -7,7 +7,7 @@ and the policy lets run this one script and apply these styles, and forbids ever
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -29,6 +29,8 @@ _THEME = """
 }
 body { margin: 0; padding: 1.5rem clamp(1rem, 4vw, 4rem); background: var(--st-background-color); }
 body { color: var(--st-text-color); font-family: var(--st-font); }
+footer { margin-top: 2rem; font-size: 0.8125rem; overflow-wrap: anywhere; opacity: 0.85; }
+footer p { margin: 0 0 0.375rem; }
 h1 { font-size: 1.25rem; font-weight: 600; margin: 0 0 1rem; }
 """
 
@@ -44,8 +46,8 @@ tokenView({
 """
 
 
-def standalone_page(payload: Mapping[str, object], title: str) -> str:
-    """One self-contained HTML file that shows `payload`."""
+def standalone_page(payload: Mapping[str, object], title: str, notes: Sequence[str] = ()) -> str:
+    """One self-contained HTML file that shows `payload`; `notes` are sentences below it."""
     script, style = SCRIPT + _START, _THEME + STYLE
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
@@ -63,6 +65,7 @@ def standalone_page(payload: Mapping[str, object], title: str) -> str:
 <body>
 <h1>{escape(title)}</h1>
 <main id="view"></main>
+<footer>{"".join(f"<p>{escape(note)}</p>" for note in notes)}</footer>
 <script id="payload" type="application/json">{_json(payload)}</script>
 <script type="module">{script}</script>
 </body>

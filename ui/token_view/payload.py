@@ -57,18 +57,19 @@ def payload(
     surface: Alignment | None = None,
     view: View | None = None,
     chosen: int | None = None,
-    totals: tuple[int, int] | None = None,
+    whole: Alignment | None = None,
 ) -> dict[str, object]:
     """JSON-ready. surface: GOLD's groups of the same two sequences; chosen: a chunk's number, 0-based.
 
-    totals: the tokens of the whole text on either side, where the alignment is only its head.
+    whole: the alignment of the whole text, where `alignment` is only its head; what is counted is the whole.
     """
-    whole_s, whole_t = totals or (len(alignment.student), len(alignment.teacher))
+    whole = whole or alignment
     return {
         "version": VERSION,
-        "student": _side(student, alignment.student, whole_s),
-        "teacher": _side(teacher, alignment.teacher, whole_t),
+        "student": _side(student, alignment.student, len(whole.student)),
+        "teacher": _side(teacher, alignment.teacher, len(whole.teacher)),
         "chunks": {**_chunks(alignment), "nfc": _same_after_nfc(alignment)},
+        "counts": list(whole.counts().values()),
         "surface": None if surface is None else _chunks(surface),
         "chosen": chosen if chosen is not None and 0 <= chosen < len(alignment) else None,
         "view": asdict(view or View()),

@@ -14,8 +14,8 @@ const SHAPES = [
   { name: "n-1", words: "several student tokens, one teacher token, the same bytes" },
   { name: "m-n", words: "several tokens on each side, the same bytes" },
   { name: "mismatch", words: "both sides hold tokens, their bytes differ" },
-  { name: "student gap", words: "the teacher has no token for it" },
-  { name: "teacher gap", words: "the student has no token for it" },
+  { name: "student gap", words: "only student tokens, nothing of the teacher's stands against them" },
+  { name: "teacher gap", words: "only teacher tokens, nothing of the student's stands against them" },
 ];
 const MISMATCH = 4;
 const isNotOneOne = (shape) => shape > 0;
@@ -164,6 +164,12 @@ class TokenView {
     this.light();
   }
 
+  /* Where a key or a button leads: the page follows, so that the chunk is on the screen. */
+  lead(k) {
+    this.goTo(k);
+    this.lookups[0]?.(k)[0]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   /* Scrolls each pane by itself and no further than it takes; the page stays where it is. */
   reveal(k, { toTop = false } = {}) {
     for (const lookup of this.lookups) {
@@ -182,7 +188,7 @@ class TokenView {
   walk(step) {
     const last = this.model.count - 1;
     const next = this.current === null ? (step > 0 ? 0 : last) : this.current + step;
-    this.goTo(Math.max(0, Math.min(last, next)));
+    this.lead(Math.max(0, Math.min(last, next)));
   }
 
   /* To the next chunk whose shape passes, round the end if need be. */
@@ -191,7 +197,7 @@ class TokenView {
     const from = this.current ?? (step > 0 ? -1 : count);
     for (let i = 1; i <= count; i++) {
       const k = (from + step * i + 2 * count) % count;
-      if (passes(shapes[k])) return this.goTo(k);
+      if (passes(shapes[k])) return this.lead(k);
     }
   }
 
@@ -201,8 +207,8 @@ class TokenView {
     const act = {
       ArrowRight: () => this.walk(1),
       ArrowLeft: () => this.walk(-1),
-      Home: () => this.goTo(0),
-      End: () => this.goTo(this.model.count - 1),
+      Home: () => this.lead(0),
+      End: () => this.lead(this.model.count - 1),
       n: () => this.jump(isNotOneOne),
       N: () => this.jump(isNotOneOne, -1),
       g: () => this.jump(isGapOrMismatch),
@@ -263,13 +269,15 @@ class News {
 
 /* ---- The data: sides, chunks, and which bytes make a character ---- */
 
-function readModel({ student, teacher, chunks, surface }) {
+function readModel({ student, teacher, chunks, surface, counts }) {
   const shapes = shapesOf(chunks);
   return {
     student: readSide(student, chunks.student_ends, "data-s"),
     teacher: readSide(teacher, chunks.teacher_ends, "data-t"),
     shapes,
     count: shapes.length,
+    counts, // chunks by shape in the whole text, of which this may be the head
+    total: counts.reduce((a, b) => a + b, 0),
     sameAfterNfc: new Set(chunks.nfc),
     groups: surface && readGroups(surface),
   };
@@ -575,6 +583,16 @@ const NAMES = {
   0x2060: "WJ", 0x2066: "LRI", 0x2067: "RLI", 0x2068: "FSI", 0x2069: "PDI", 0x3000: "IDSP", 0xfeff: "BOM",
 };
 
+const MEANINGS = {
+  NBSP: "no-break space", SHY: "soft hyphen", CGJ: "combining grapheme joiner", ALM: "Arabic letter mark",
+  ZWSP: "zero-width space", ZWNJ: "zero-width non-joiner", ZWJ: "zero-width joiner", WJ: "word joiner",
+  LRM: "left-to-right mark", RLM: "right-to-left mark", LSEP: "line separator", PSEP: "paragraph separator",
+  LRE: "left-to-right embedding", RLE: "right-to-left embedding", PDF: "pop directional formatting",
+  LRO: "left-to-right override", RLO: "right-to-left override", LRI: "left-to-right isolate",
+  RLI: "right-to-left isolate", FSI: "first strong isolate", PDI: "pop directional isolate",
+  NNBSP: "narrow no-break space", IDSP: "ideographic space", BOM: "byte order mark", CR: "carriage return",
+};
+
 function nameOf(character) {
   const code = character.codePointAt(0);
   if (code < 0x20) return CONTROLS[code];
@@ -594,11 +612,19 @@ function write(parent, text, form) {
 
 function glyphs(part, form) {
   const glyph = (sign, name = "") => labelled("span", `glyph ${name}`, sign);
-  if (form === "raw") return [labelled("span", "chip", nameOf(part))];
+  if (form === "raw") return [chip(part)];
   if (part === "\n") return [glyph("↵", "return"), labelled("span", "newline", part)];
   if (part === "\t") return [glyph("→", "tab")];
   if (part[0] === " ") return [glyph("·".repeat(part.length))];
-  return [labelled("span", "chip", nameOf(part))];
+  return [chip(part)];
+}
+
+function chip(character) {
+  const name = nameOf(character);
+  const code = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const element = labelled("span", "chip", name);
+  element.title = [code, MEANINGS[name]].filter(Boolean).join(" ");
+  return element;
 }
 
 /* The bytes of one character stand joined, over the edge of a token too, and the character behind its last byte. */
@@ -634,7 +660,7 @@ function inspect(model, k) {
   for (const role of rolesAt(model, k)) words.push(roleWords(role));
   if (model.groups) words.push(groupWords(model, k));
   const finding = make("p", "finding");
-  const number = labelled("strong", "", `Chunk ${count(k + 1)} of ${count(model.count)}`);
+  const number = labelled("strong", "", `Chunk ${count(k + 1)} of ${count(model.total)}`);
   finding.append(number, " ", labelled("span", `swatch s${shape}`, SHAPES[shape].name), ` ${words.join("; ")}.`);
   const sides = make("div", "sides");
   sides.append(...NAMES_OF_SIDES.map((name) => inspectSide(name, model[name], k)));
@@ -649,7 +675,8 @@ function rolesAt(model, k) {
 function groupWords(model, k) {
   const group = groupAt(model, k);
   const isOpen = model.groups.kinds[group] > 0;
-  return `GOLD as published: in ${isOpen ? "a" : "an exact"} group of ${groupSize(model.groups, group)}`;
+  const sizes = NAMES_OF_SIDES.map((name) => `${count(lengthOf(model.groups[`${name}_ends`], group))} ${name}`);
+  return `GOLD as published: in ${isOpen ? "a" : "an exact"} group of ${sizes.join(" and ")} tokens`;
 }
 
 function inspectSide(name, side, k) {
@@ -724,7 +751,7 @@ class Controls {
     const found = make("span");
     const next = button("›", () => view.jump(passes), { "aria-label": `Next ${one}` });
     this.#refreshers.push(() => {
-      const number = view.model.shapes.filter(passes).length;
+      const number = view.model.counts.reduce((sum, some, shape) => sum + (passes(shape) ? some : 0), 0);
       found.textContent = `${count(number)} ${number === 1 ? one : many}`;
       back.disabled = next.disabled = number === 0;
     });
@@ -738,7 +765,7 @@ class Controls {
     const found = make("span", "count");
     entry.append(labelled("span", `swatch s${shape}`, SHAPES[shape].name), " ", found);
     this.#refreshers.push(() => {
-      const number = view.model.shapes.filter(isThis).length;
+      const number = view.model.counts[shape];
       found.textContent = count(number);
       entry.disabled = number === 0;
     });
