@@ -38,8 +38,8 @@ def controls() -> Chosen:
     if st.session_state.presenter:
         st.toggle("Presenter", key="presenter", persist_state="session")
         return Chosen(st.session_state.student or "", st.session_state.teacher or "", st.session_state.text or "", None)
-    student, teacher = _pair()
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        student, teacher = _pair()
         _samples()
         _opened_files()
         _options()
@@ -49,12 +49,10 @@ def controls() -> Chosen:
 
 
 def _pair() -> tuple[str, str]:
-    """The names of student and teacher; typed ones are allowed."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        student = _name("Student", "student")
-        st.button("Swap", help="Student becomes teacher, and teacher student", on_click=_swap)
-        teacher = _name("Teacher", "teacher")
-    return student, teacher
+    """The names of student and teacher."""
+    student = _name("Student", "student")
+    st.button("Swap", help="Student becomes teacher, and teacher student", on_click=_swap)
+    return student, _name("Teacher", "teacher")
 
 
 def _name(label: str, key: str) -> str:
@@ -122,7 +120,7 @@ def _text() -> str:
     st.text_area(
         "Text",
         key="text",
-        height=148,
+        height=124,
         help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. "
         "The view is drawn anew when you leave the box or press Ctrl+Enter.",
         on_change=_forget_chunk,
