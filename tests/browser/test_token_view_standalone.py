@@ -376,7 +376,7 @@ def test_gold_stands_beside_with_its_one_large_group(show: Callable[..., Page]) 
     page = show([b"", *words], words, student_roles={0: "bos"}, gold=True, layout="woven")
     assert page.locator(".group.first").all_inner_texts() == ["51-50"]
     student(page, 7).hover()
-    assert "GOLD as published: in a group of 51-50" in page.locator(".finding").inner_text()
+    assert "GOLD as published: in a group of 51 student and 50 teacher tokens" in page.locator(".finding").inner_text()
     page.get_by_role("button", name="Above").click()
     assert page.locator(".gold [data-s]").count() == 51
     student(page, 7).hover()
