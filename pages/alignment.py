@@ -15,7 +15,7 @@ try:
     aligned = cached.aligned(student, teacher, chosen.text, *inputs.specials(), inputs.scoring())
     gold = cached.aligned(student, teacher, chosen.text, *inputs.specials(), "surface") if inputs.gold() else None
 except XTokenError as error:
-    show_error(error)
+    show_error(str(error))
     inputs.nothing_to_save(chosen)
     link.write(link.current())
     st.stop()

@@ -7,15 +7,16 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import figures, inputs, link, tables
-from ui.messages import plain, show_warning
+from ui.messages import show_plain, show_warning
 from ui.token_view import View, payload, standalone_page, token_view
 from xtoken_core import export, llama
 from xtoken_core.sequence import TokenSequence
-from xtoken_core.spans import SHAPES, Alignment, Chunk, Shape
+from xtoken_core.spans import SHAPES, Alignment, Chunk, Shape, Span
 from xtoken_core.surface import align_surface, collapse
 from xtoken_core.tokenizer import Spelling, Tokenizer, spelling
 
 MAX_DRAWN = 40_000  # tokens a side
+MAX_CARD = 500  # tokens a side in the card
 MAX_TABLE = 20_000  # tokens a side in the table twin
 
 
@@ -34,12 +35,14 @@ def introduction() -> None:
 def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
     """What a link promised and this session can't keep."""
     if st.session_state.text_left_out:
-        st.warning("The link's text was too long for an address, so a sample stands here. Ask for the text itself.")
+        show_warning("The link's text was too long for an address, so a sample stands here. Ask for the text itself.")
+    if st.session_state.text_unreadable:
+        show_warning("The link's packed text can't be read, so a sample stands here. Ask for the link again.")
     for role, tokenizer in (("student", student), ("teacher", teacher)):
         name, promised = st.session_state.promised[role]
         if name == st.session_state[role] and not tokenizer.sha256.startswith(promised):
             show_warning(
-                f"The link was made with another {role} of the name {name}: its hash began with {promised}, "
+                f"The link was made with another {role} of the name {name}: its hash began with {promised[: link.HASH_DIGITS]}, "
                 f"this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. The chunks may differ."
             )
 
@@ -49,7 +52,7 @@ def spelling_notes(text: str, *sides: tuple[Tokenizer, TokenSequence]) -> None:
     for tokenizer, sequence in sides:
         note = _spelling_note(text, sequence)
         if note:
-            st.caption(plain(f"{tokenizer.name} {note}"))
+            show_plain(f"{tokenizer.name} {note}")
 
 
 def _spelling_note(text: str, sequence: TokenSequence) -> str | None:
@@ -76,7 +79,11 @@ def scoring_note() -> None:
 def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, gold: Alignment | None) -> None:
     """The token view and the card of the chosen chunk; a choice runs only this part again."""
     drawn = aligned.head(MAX_DRAWN)
-    if len(drawn) < len(aligned):
+    if not len(drawn) and len(aligned):
+        st.info(
+            f"The first chunk alone has more than {MAX_DRAWN:,} tokens, too many to draw. The CSV and the JSON hold it."
+        )
+    elif len(drawn) < len(aligned):
         st.info(
             f"The first {len(drawn):,} of {len(aligned):,} chunks are drawn. "
             f"Counts are of the whole text, and JSON and CSV hold all of it."
@@ -147,7 +154,10 @@ def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
         with column:
             st.text(f"{tokenizer.name}: {_counted(len(span), 'token')}")
             with st.container(height=216, border=False):
-                st.dataframe(tables.token_table(tokenizer, sequence, span), hide_index=True)
+                shown = Span(span.start, min(span.stop, span.start + MAX_CARD))
+                st.dataframe(tables.token_table(tokenizer, sequence, shown), hide_index=True)
+                if len(shown) < len(span):
+                    st.caption(f"The first {len(shown):,} of {len(span):,} tokens; the JSON and the CSV hold all.")
 
 
 def _chosen(aligned: Alignment) -> int:
@@ -231,7 +241,7 @@ def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
     if st.session_state.presenter:
         return
     for line in _origins(student, teacher):
-        st.caption(plain(line))
+        show_plain(line)
 
 
 def _origins(student: Tokenizer, teacher: Tokenizer) -> list[str]:

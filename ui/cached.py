@@ -8,13 +8,19 @@ from xtoken_core.spans import Alignment
 from xtoken_core.tokenizer import Tokenizer
 
 
-def _identity(tokenizer: Tokenizer) -> tuple[str, str]:
-    return tokenizer.name, tokenizer.sha256
+def _identity(tokenizer: Tokenizer) -> tuple[object, ...]:
+    """The same file may have other roles beside another config."""
+    return tokenizer.name, tokenizer.sha256, *sorted(tokenizer.vocabulary.roles.items())
 
 
 @st.cache_resource(max_entries=12, show_spinner="Reading the tokenizer …")
-def named_tokenizer(name: str) -> Tokenizer:
+def _named_tokenizer(name: str, freshness: tuple[int, ...]) -> Tokenizer:  # noqa: ARG001 - a part of the cache's key
     return catalog.load(name)
+
+
+def named_tokenizer(name: str) -> Tokenizer:
+    """A local file that has changed is read again."""
+    return _named_tokenizer(name, catalog.freshness(name))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Reading the uploaded tokenizer …")

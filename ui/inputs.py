@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import cached
-from ui.messages import plain
+from ui.messages import show_error
 from ui.samples import SAMPLES, Sample
 from xtoken_core import catalog, texts
 from xtoken_core.alignment import Scoring
@@ -236,7 +236,7 @@ def _use_for_side(name: str) -> None:
 
 def _file_errors() -> None:
     for sentence in st.session_state.get("file_errors", {}).values():
-        st.error(plain(sentence))
+        show_error(sentence)
 
 
 def _open_text() -> None:

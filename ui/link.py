@@ -55,8 +55,9 @@ class Link:
         chunk = parameters.get("chunk", "")
         if chunk.isdecimal() and len(chunk) < 10:
             read["chunk"] = int(chunk) - 1 if int(chunk) else None
-        if "packed" in parameters:
-            read["text"] = unpacked(parameters["packed"])
+        unfolded = unpacked(parameters.get("packed", ""))
+        if unfolded is not None:
+            read["text"] = unfolded
         return cls(**read)
 
     def parameters(self) -> dict[str, str]:
@@ -90,14 +91,14 @@ def _text_parameter(text: str) -> dict[str, str]:
     return {"packed": packed} if len(packed) <= MAX_PACKED else {"text_left_out": "1"}
 
 
-def unpacked(packed: str) -> str:
-    """The text of a `packed` parameter; empty where it can't be read or would unfold without end."""
+def unpacked(packed: str) -> str | None:
+    """The text of a `packed` parameter; None where it can't be read or would unfold without end."""
     try:
         unfolder = zlib.decompressobj()
         text = unfolder.decompress(base64.urlsafe_b64decode(packed.encode()), 4 * MAX_TEXT)
-        return "" if unfolder.unconsumed_tail else text.decode()
+        return text.decode() if unfolder.eof and not unfolder.unconsumed_tail else None
     except (binascii.Error, zlib.error, ValueError):
-        return ""
+        return None
 
 
 def restore() -> None:
@@ -110,6 +111,7 @@ def restore() -> None:
         st.session_state[field.name] = getattr(link, field.name)
     st.session_state.link_is_read = True
     st.session_state.text_left_out = "text_left_out" in parameters
+    st.session_state.text_unreadable = "packed" in parameters and unpacked(parameters["packed"]) is None
     # what the link said of the hashes is compared once with what was loaded
     st.session_state.promised = {
         "student": (link.student, link.student_sha),

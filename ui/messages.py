@@ -1,32 +1,27 @@
 """
 Sentences that hold words of a user or of a file, shown so that no markup in them comes alive.
 
-Streamlit reads messages as markdown: an image in a file's name would be fetched, a `:red[…]` coloured.
+Streamlit reads its messages as markdown, and makes links and pictures of plain words even behind a backslash. So a
+stranger's words are shown as text only, and what stands above them is ours.
 """
-
-import string
 
 import streamlit as st
 
-from xtoken_core.errors import XTokenError
 
-_ESCAPED = str.maketrans({character: f"\\{character}" for character in string.punctuation})
-
-
-def plain(text: str) -> str:
-    """Text that markdown shows as it is, in one line.
-
-    >>> plain("![x](y) *z*")
-    '\\\\!\\\\[x\\\\]\\\\(y\\\\) \\\\*z\\\\*'
-    """
-    return " ".join(text.split()).translate(_ESCAPED)
+def show_plain(sentence: str) -> None:
+    """A sentence as it is, in one line where there is room."""
+    st.text(" ".join(sentence.split()))
 
 
-def show_error(error: XTokenError) -> None:
-    """The error's sentence; what the user typed stays where it is."""
-    st.error(plain(str(error)))
+def show_error(sentence: str) -> None:
+    """What can't be used, and what to do; what the user typed stays where it is."""
+    with st.container(border=True):
+        st.markdown(":red[**This can't be used**]")
+        show_plain(sentence)
 
 
 def show_warning(sentence: str) -> None:
     """A sentence to heed."""
-    st.warning(plain(sentence))
+    with st.container(border=True):
+        st.markdown(":orange[**Take note**]")
+        show_plain(sentence)

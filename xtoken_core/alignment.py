@@ -103,9 +103,13 @@ def _exact_chunks(student: Side, teacher: Side, cutters: tuple[Cutter, ...] = (c
         return []
     cuts = {(0, 0), *cutters[0](student, teacher), (len(student), len(teacher))}
     chunks: list[Chunk] = []
+    known: dict[object, list[Chunk]] = {}  # a text repeats its words, so most pieces were met before
     for (i, j), (i_next, j_next) in pairwise(sorted(cuts)):
-        found = _exact_chunks(student.cut(i, i_next), teacher.cut(j, j_next), cutters[1:])
-        chunks += [_shifted(chunk, i, j) for chunk in found]
+        piece_s, piece_t = student.cut(i, i_next), teacher.cut(j, j_next)
+        key = piece_s.spelled(), piece_t.spelled()
+        if key not in known:
+            known[key] = _exact_chunks(piece_s, piece_t, cutters[1:])
+        chunks += [_shifted(chunk, i, j) for chunk in known[key]]
     return chunks
 
 

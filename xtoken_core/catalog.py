@@ -16,6 +16,7 @@ from typing import Any
 
 from xtoken_core import hub, llama
 from xtoken_core.errors import TokenizerError
+from xtoken_core.files import read_up_to
 from xtoken_core.roles import declared_roles
 from xtoken_core.tokenizer import Tokenizer, parse_json, tokenizer_from_json
 
@@ -173,9 +174,27 @@ def _local_files(name: str, path: Path) -> tuple[bytes, dict[str, bytes]]:
             f"{name} is neither a tokenizer.json nor a folder with one. Choose the folder of a model with a fast "
             f"tokenizer, or save one there with save_pretrained."
         )
-    _check_size(name, file.stat().st_size)
     beside = [other for other in map(file.with_name, hub.CONFIG_FILES) if other.is_file()]
-    return file.read_bytes(), {other.name: other.read_bytes() for other in beside}
+    content = _read(name, file)
+    return content, {other.name: _read(f"{name}, {other.name},", other) for other in beside}
+
+
+def _read(name: str, file: Path) -> bytes:
+    content = read_up_to(file, MAX_TOKENIZER_BYTES)
+    _check_size(name, len(content))
+    return content
+
+
+def freshness(name: str) -> tuple[int, ...]:
+    """Of a local path what changes when its files do; nothing for any other name. For whoever keeps a tokenizer."""
+    path = _existing_path(name.strip())
+    if not path or name.strip() in ENTRIES:
+        return ()
+    folder = path if path.is_dir() else path.parent
+    files = [folder / file for file in (hub.TOKENIZER, *hub.CONFIG_FILES)] + [path]
+    return tuple(
+        number for file in files if file.is_file() for number in (file.stat().st_mtime_ns, file.stat().st_size)
+    )
 
 
 def _from_hub(name: str) -> Tokenizer:
@@ -210,12 +229,12 @@ def _head_size(config: Mapping[str, Any]) -> int:
     """
     text = config.get("text_config")
     sizes = [part.get("vocab_size") for part in (config, text) if isinstance(part, Mapping)]
-    return next((size for size in sizes if isinstance(size, int)), 0)
+    return next((size for size in sizes if type(size) is int), 0)
 
 
 def _check_size(name: str, size: int) -> None:
     if size > MAX_TOKENIZER_BYTES:
         raise TokenizerError(
-            f"{name} holds {size / 2**20:,.0f} MiB; a tokenizer.json up to {MAX_TOKENIZER_BYTES // 2**20} MiB is read. "
+            f"{name} holds more than is read; a tokenizer.json up to {MAX_TOKENIZER_BYTES // 2**20} MiB is read. "
             f"Choose the tokenizer.json itself, not the model's weights."
         )

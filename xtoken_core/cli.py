@@ -17,6 +17,7 @@ from xtoken_core import catalog, export, llama, texts
 from xtoken_core.alignment import Scoring, align
 from xtoken_core.display import told, visible_form
 from xtoken_core.errors import TextError, XTokenError
+from xtoken_core.files import read_up_to
 from xtoken_core.spans import Alignment, Chunk
 
 NAMES = "a name of the catalogue, a path of a tokenizer.json or its folder, or a hub id"
@@ -36,12 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options.command(options)
-        sys.stdout.flush()
+        if sys.stdout:  # there is none where it was closed
+            sys.stdout.flush()
     except XTokenError as error:
         print(f"xtoken_core: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"xtoken_core: the result can't be written: {error.strerror}. Check where it goes.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -111,7 +118,7 @@ def _align(options: argparse.Namespace) -> None:
 def _read(options: argparse.Namespace) -> str:
     name = str(options.file)
     try:
-        content = options.file.read_bytes()
+        content = read_up_to(options.file, texts.MAX_TEXT_BYTES)
     except OSError as error:
         raise TextError(f"{name} can't be read: {error.strerror}. Check the path.") from error
     text = texts.decode(content, name)

@@ -4,9 +4,18 @@ The errors that a user can cause. Each message says what was asked, what was fou
 A page or the shell catches `XTokenError` and nothing else; anything that isn't one is a bug of ours.
 """
 
+MAX_CHARACTERS = 700
+
 
 class XTokenError(ValueError):
-    """A user's input can't be used; the message is one sentence or two for the user."""
+    """A user's input can't be used; the message is one sentence or two for the user.
+
+    A message may quote a file, and a file may hold anything: of a long one its beginning and the advice at its end stay.
+    """
+
+    def __init__(self, message: str) -> None:
+        half = MAX_CHARACTERS // 2
+        super().__init__(message if len(message) <= MAX_CHARACTERS else f"{message[:half]} … {message[-half:]}")
 
 
 class TokenizerError(XTokenError):

@@ -9,6 +9,7 @@ import unicodedata
 
 import numpy as np
 
+from xtoken_core.normal import nfc
 from xtoken_core.program import Side
 
 
@@ -38,7 +39,7 @@ def _cuts(side: Side) -> tuple[dict[int, int], str]:
         whole = start == side.starts[-1] or leads[start - side.starts[0]]
         if not whole or not _starts_anew(text[at : at + 1]):
             continue
-        pieces.append(unicodedata.normalize("NFC", text[last:at]))
+        pieces.append(nfc(text[last:at]))
         position, last = position + len(pieces[-1]), at
         cuts.setdefault(position, token)
     return cuts, "".join(pieces)

@@ -38,6 +38,11 @@ class Side:
         """The tokens start, start + 1, … stop - 1 as a window of their own."""
         return Side(self.data, self.starts[start : stop + 1], self.roles[start:stop])
 
+    def spelled(self) -> tuple[bytes, tuple[int, ...], tuple[str | None, ...]]:
+        """What two windows have in common that have the same matches: bytes, cuts and roles."""
+        first, last = self.starts[0], self.starts[-1]
+        return self.data[first:last], tuple(start - first for start in self.starts), tuple(self.roles)
+
     def is_mark(self, token: int) -> bool:
         return self.roles[token] is not None
 

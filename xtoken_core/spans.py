@@ -5,13 +5,13 @@ The values an alignment is made of: spans, chunks, and the whole alignment as ar
     teacher  | Hello | ,  |  2|0|1 |          each is exact, a mismatch, or a gap on one side
 """
 
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 import numpy as np
 
+from xtoken_core.normal import nfc
 from xtoken_core.sequence import Ints, TokenSequence
 
 
@@ -140,11 +140,6 @@ class Alignment:
         """Whether both sides are the same text after Unicode normalisation (NFC). Bytes that are no UTF-8 never are."""
         student, teacher = self.bytes_of(chunk)
         try:
-            return nfc(student) == nfc(teacher)
+            return nfc(student.decode()) == nfc(teacher.decode())
         except UnicodeDecodeError:
             return student == teacher
-
-
-def nfc(data: bytes) -> str:
-    """UTF-8 bytes as text in normal form C. Raises UnicodeDecodeError."""
-    return unicodedata.normalize("NFC", data.decode())

@@ -8,7 +8,6 @@ of a text (a dummy space) is taken off again, so that the bytes are the text's o
 """
 
 import json
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -18,8 +17,12 @@ from typing import Any
 import tokenizers
 
 from xtoken_core.errors import TextError, TokenizerError
+from xtoken_core.normal import nfc
 from xtoken_core.sequence import TokenSequence
 from xtoken_core.vocab import Vocabulary, steps, vocabulary_from_json
+
+MAX_TOKENS_PER_BYTE = 4
+MAX_TOKENS_PUT_THERE = 10_000  # by a template; the published ones put a handful
 
 
 class DummySpace(Enum):
@@ -74,7 +77,16 @@ class Tokenizer:
             raise TokenizerError(
                 f"{self.name} can't encode this text: {error}. Try another text, or check the tokenizer.json."
             ) from error
+        self._check_count(text, len(encoding))
         return self.vocabulary.sequence(encoding.ids, dummy=self._dummy_positions(text, encoding))
+
+    def _check_count(self, text: str, tokens: int) -> None:
+        most = MAX_TOKENS_PER_BYTE * len(text.encode()) + MAX_TOKENS_PUT_THERE
+        if tokens > most:
+            raise TokenizerError(
+                f"{self.name} makes {tokens:,} tokens of a text of {len(text):,} characters; at most {most:,} are read. "
+                f"Check its normalizer and its post_processor, or choose another tokenizer."
+            )
 
     def _dummy_positions(self, text: str, encoding: tokenizers.Encoding) -> list[int]:
         """The tokens whose first byte is a space that the tokenizer put there."""
@@ -128,8 +140,7 @@ def spelling(text: str, sequence: TokenSequence) -> Spelling:
     """
     if sequence.data == text.encode():
         return Spelling.TEXT
-    composed = unicodedata.normalize("NFC", text).encode()
-    return Spelling.COMPOSED if sequence.data == composed else Spelling.OTHER
+    return Spelling.COMPOSED if sequence.data == nfc(text).encode() else Spelling.OTHER
 
 
 def check_encodable(text: str) -> None:

@@ -151,7 +151,14 @@ def _forms(spec: Mapping[str, Any]) -> list[str]:
 
 def _speller(spec: Mapping[str, Any]) -> "ByteLevel | SentencePiece":
     """How this tokenizer's forms spell bytes, told from its pre-tokenizer and decoder."""
-    stages = [step["type"] for stage in ("pre_tokenizer", "decoder") for step in steps(spec.get(stage))]
+    found = [step for stage in ("pre_tokenizer", "decoder") for step in steps(spec.get(stage))]
+    stages = [step["type"] for step in found]
+    odd = [step["replacement"] for step in found if step["type"] == "Metaspace" and step["replacement"] != "\u2581"]
+    if odd:
+        raise TokenizerError(
+            f"The tokenizer writes a space as {odd[0]!r}; this tool reads SentencePiece style with U+2581 for a space. "
+            f"Choose a tokenizer.json with that sign."
+        )
     marked = [name for name in ("continuing_subword_prefix", "end_of_word_suffix") if spec["model"].get(name)]
     if marked:
         raise TokenizerError(

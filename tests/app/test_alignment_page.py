@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def shapes(app: AppTest) -> list[tuple[int, int, int]]:
 
 
 def sentences(app: AppTest) -> str:
-    elements = [*app.error, *app.warning, *app.info, *app.caption, *app.subheader]
-    return "\n".join(element.value.replace("\\", "") for element in elements)
+    elements = [*app.warning, *app.info, *app.caption, *app.subheader, *app.text]
+    return "\n".join(element.value for element in elements)
 
 
 def test_the_first_screen_shows_llama_and_qwen_without_any_input() -> None:
@@ -252,9 +253,25 @@ def test_a_tokenizer_that_changes_the_text_is_named() -> None:
     assert "smollm2 changes or drops characters" in sentences(page(text="a\x04b", student="smollm2", teacher="qwen3"))
 
 
-def test_markup_in_an_error_stays_text() -> None:
-    app = page(teacher="![x](http://192.0.2.1/x.png) :red[no]")
-    assert "\\!\\[x\\]" in app.error[0].value
+def test_a_strangers_words_are_never_markdown() -> None:
+    words = "![x](http://192.0.2.1/x.png) :red[no] www.evil.example"
+    app = page(teacher=words)
+    assert any(words in element.value for element in app.text)
+    markdown = [*app.markdown, *app.error, *app.warning, *app.info, *app.caption, *app.subheader]
+    assert not [element.value for element in markdown if "evil" in element.value]
+
+
+def test_a_link_with_a_text_that_cannot_be_unpacked_says_so() -> None:
+    assert "packed text can't be read" in sentences(page(packed="AAAA"))
+    assert "packed text can't be read" not in sentences(page(**Link(text="x" * 30_000).parameters()))
+
+
+def test_a_chunk_too_large_to_draw_is_told() -> None:
+    app = page(student_special="0")
+    app.text_area(key="text").set_value(unicodedata.normalize("NFD", "한국어") * 16_000).run()
+    assert not app.exception
+    assert "too many to draw" in sentences(app)
+    assert len(app.dataframe[0].value) == 500
 
 
 def test_files_opened_after_json_lines_are_shown() -> None:
