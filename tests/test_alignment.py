@@ -15,6 +15,7 @@ from xtoken_core import catalog
 from xtoken_core.alignment import align
 from xtoken_core.sequence import TokenSequence, sequence_of
 from xtoken_core.spans import Alignment, ChunkKind, Shape
+from xtoken_core.tokenizer import Spelling, spelling
 
 PAIRS = list(itertools.permutations(catalog.ENTRIES, 2))
 
@@ -316,3 +317,11 @@ def cheapest_by_whole_program(student: TokenSequence, teacher: TokenSequence) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MAX_CELLS", 10**9)
         return cost(align(student, teacher))
+
+
+def test_thousands_of_marks_on_one_letter_are_composed_at_once() -> None:
+    # Python's own normalisation would sort them in time that grows with the square of their number
+    text = "a" + "\u0300" * 100_000 + "\u0316" * 99_999
+    aligned = align(load("gpt2").encode(text), load("qwen3").encode(text))
+    check_laws(aligned)
+    assert spelling(text, aligned.teacher) is Spelling.COMPOSED

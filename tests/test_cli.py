@@ -244,3 +244,9 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
     ran = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert re.fullmatch(r"gpt2  sha256 8414cab924d8  [0-9,]+ tokens\n", ran.stdout)
+
+
+def test_a_file_without_end_is_refused_at_the_limit(shell: Shell) -> None:
+    code, out, err = shell("align", "gpt2", "gpt2", "--file", "/dev/zero")
+    assert (code, out) == (2, "")
+    assert "texts up to" in err

@@ -489,7 +489,7 @@ def test_any_part_of_a_file_may_be_anything(part: str, inside: bool, value: Any)
 
 def test_a_file_above_the_size_limit_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "MAX_TOKENIZER_BYTES", 2**20)
-    with pytest.raises(TokenizerError, match=r"mine\.json holds 2 MiB; .* up to 1 MiB is read\. Choose the tokenizer"):
+    with pytest.raises(TokenizerError, match=r"mine\.json is too large: .* up to 1 MiB is read\. Choose the tokenizer"):
         catalog.from_upload("mine.json", b" " * 2**21)
 
 
@@ -566,3 +566,16 @@ def test_an_interrupt_while_a_file_is_read_is_let_through(monkeypatch: pytest.Mo
 def test_a_lone_surrogate_in_a_text_is_refused() -> None:
     with pytest.raises(TextError, match=r"lone surrogate \(U\+D800\) at character 1; .*\. Remove it, or write"):
         load("gpt2").encode("a\ud800")
+
+
+def test_a_template_that_puts_more_tokens_than_any_text_needs_is_refused() -> None:
+    many = template("<x>", 1)
+    many["special_tokens"]["<x>"] = {"id": "<x>", "ids": [1] * 20_000, "tokens": ["<x>"] * 20_000}
+    tokenizer = read(byte_level("a", added_tokens=[added(1, "<x>")], post_processor=many))
+    with pytest.raises(TokenizerError, match=r"makes 20,001 tokens of 1 characters; at most 10,004 are read"):
+        tokenizer.encode("a")
+
+
+def test_a_metaspace_step_with_another_sign_for_a_space_is_refused() -> None:
+    with pytest.raises(TokenizerError, match="writes a space as '_'"):
+        read(sentence_piece("a", pre_tokenizer=METASPACE | {"replacement": "_"}))

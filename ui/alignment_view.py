@@ -42,8 +42,9 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
         name, promised = st.session_state.promised[role]
         if name == st.session_state[role] and not tokenizer.sha256.startswith(promised):
             show_warning(
-                f"The link was made with another {role} of the name {name}: its hash began with {promised[: link.HASH_DIGITS]}, "
-                f"this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. The chunks may differ."
+                f"The link was made with another {role} of the name {name}: its hash began with "
+                f"{promised[: link.HASH_DIGITS]}, this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. "
+                f"The chunks may differ."
             )
 
 

@@ -235,6 +235,6 @@ def _head_size(config: Mapping[str, Any]) -> int:
 def _check_size(name: str, size: int) -> None:
     if size > MAX_TOKENIZER_BYTES:
         raise TokenizerError(
-            f"{name} holds more than is read; a tokenizer.json up to {MAX_TOKENIZER_BYTES // 2**20} MiB is read. "
+            f"{name} is too large: a tokenizer.json up to {MAX_TOKENIZER_BYTES // 2**20} MiB is read. "
             f"Choose the tokenizer.json itself, not the model's weights."
         )

@@ -10,7 +10,7 @@ MAX_CHARACTERS = 700
 class XTokenError(ValueError):
     """A user's input can't be used; the message is one sentence or two for the user.
 
-    A message may quote a file, and a file may hold anything: of a long one its beginning and the advice at its end stay.
+    A message may quote a file, and a file may hold anything: of a long one its beginning and its end stay.
     """
 
     def __init__(self, message: str) -> None:

@@ -84,7 +84,7 @@ class Tokenizer:
         most = MAX_TOKENS_PER_BYTE * len(text.encode()) + MAX_TOKENS_PUT_THERE
         if tokens > most:
             raise TokenizerError(
-                f"{self.name} makes {tokens:,} tokens of a text of {len(text):,} characters; at most {most:,} are read. "
+                f"{self.name} makes {tokens:,} tokens of {len(text):,} characters; at most {most:,} are read. "
                 f"Check its normalizer and its post_processor, or choose another tokenizer."
             )
 
