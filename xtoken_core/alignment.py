@@ -67,16 +67,9 @@ def _cells(rows: int, columns: int) -> int:
 
 def _walk(student: TokenSequence, teacher: TokenSequence) -> Alignment:
     """Equal bytes, no marks: a chunk ends at every byte at which both sides have a boundary."""
-    student_ends = _ending_on(student.ends, teacher.ends)
-    teacher_ends = _ending_on(teacher.ends, student.ends)
+    student_ends = (walk.ending_on(student.ends, teacher.ends) + 1).astype(np.int32)
+    teacher_ends = (walk.ending_on(teacher.ends, student.ends) + 1).astype(np.int32)
     return Alignment(student, teacher, student_ends, teacher_ends, np.zeros(len(student_ends), np.int8))
-
-
-def _ending_on(ends: Ints, other_ends: Ints) -> Ints:
-    """The tokens, counted from 1, whose end is an end of the other side too, [C]."""
-    boundary = np.zeros(int(ends[-1]) + 1 if len(ends) else 1, bool)
-    boundary[other_ends] = True
-    return (np.flatnonzero(boundary[ends]) + 1).astype(np.int32)
 
 
 def _explain(student: TokenSequence, teacher: TokenSequence, span_s: Span, span_t: Span) -> list[Chunk]:

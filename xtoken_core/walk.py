@@ -91,17 +91,43 @@ def _tokens_until(sequence: TokenSequence, offset: int) -> int:
 
 def find_nodes(student: TokenSequence, teacher: TokenSequence) -> Nodes:
     """All shared boundaries of two tokenizations."""
-    is_text_s, is_text_t = student.ends > student.starts(), teacher.ends > teacher.starts()
-    ends_s, ends_t = student.ends[is_text_s], teacher.ends[is_text_t]
+    text_s, text_t = _text_positions(student), _text_positions(teacher)
+    ends_s, ends_t = student.ends[text_s], teacher.ends[text_t]
+    if student.data == teacher.data:
+        return _nodes_of_equal_bytes(student, teacher, text_s, text_t, ends_s, ends_t)
     first_s, first_t, length = stretches(student.data, teacher.data, ends_s, ends_t)
     common_s, common_t = _common(ends_s, ends_t, first_s, first_t, length)
     at_s = np.concatenate([first_s, ends_s[common_s]])
     at_t = np.concatenate([first_t, ends_t[common_t]])
-    tokens_s = np.concatenate([_text_tokens(student, first_s), np.flatnonzero(is_text_s)[common_s] + 1])
-    tokens_t = np.concatenate([_text_tokens(teacher, first_t), np.flatnonzero(is_text_t)[common_t] + 1])
+    tokens_s = np.concatenate([_text_tokens(student, first_s), text_s[common_s] + 1])
+    tokens_t = np.concatenate([_text_tokens(teacher, first_t), text_t[common_t] + 1])
     order = np.argsort(at_s + at_t, kind="stable")
     torn = np.flatnonzero((order < len(first_s)) & (order > 0))
     return Nodes(student, teacher, at_s[order], at_t[order], tokens_s[order], tokens_t[order], torn)
+
+
+def _nodes_of_equal_bytes(
+    student: TokenSequence, teacher: TokenSequence, text_s: Ints, text_t: Ints, ends_s: Ints, ends_t: Ints
+) -> Nodes:
+    """One stretch from the start to the end of the text: no node is torn."""
+    common_s, common_t = ending_on(ends_s, ends_t), ending_on(ends_t, ends_s)
+    at = np.concatenate([[0], ends_s[common_s]])
+    tokens_s = np.concatenate([[0], text_s[common_s] + 1])
+    tokens_t = np.concatenate([[0], text_t[common_t] + 1])
+    return Nodes(student, teacher, at, at, tokens_s, tokens_t, torn=np.empty(0, np.int64))
+
+
+def ending_on(ends: Ints, other_ends: Ints) -> Ints:
+    """The tokens, counted from 0, whose end is an end of the other side too, where both spell the same bytes."""
+    boundary = np.zeros(int(ends[-1]) + 1 if len(ends) else 1, bool)
+    boundary[other_ends] = True
+    return np.flatnonzero(boundary[ends])
+
+
+def _text_positions(sequence: TokenSequence) -> Ints:
+    """The positions of the tokens that aren't marks."""
+    positions = np.arange(len(sequence))
+    return np.delete(positions, [mark.position for mark in sequence.marks]) if sequence.marks else positions
 
 
 def _text_tokens(sequence: TokenSequence, offsets: Ints) -> Ints:
@@ -111,7 +137,8 @@ def _text_tokens(sequence: TokenSequence, offsets: Ints) -> Ints:
 
 def _common(ends_s: Ints, ends_t: Ints, first_s: Ints, first_t: Ints, length: Ints) -> tuple[Ints, Ints]:
     """Indices of the student's and of the teacher's tokens that end on a shared boundary inside a stretch."""
-    owner = np.searchsorted(first_s, ends_s, "left") - 1
+    one = len(first_s) == 1
+    owner = np.zeros(len(ends_s), np.intp) if one else np.searchsorted(first_s, ends_s, "left") - 1
     inside = np.flatnonzero(ends_s <= (first_s + length)[owner])
     there = ends_s[inside] + (first_t - first_s)[owner[inside]]
     size = int(ends_t[-1]) + 1 if len(ends_t) else 1
