@@ -137,8 +137,7 @@ def _text_tokens(sequence: TokenSequence, offsets: Ints) -> Ints:
 
 def _common(ends_s: Ints, ends_t: Ints, first_s: Ints, first_t: Ints, length: Ints) -> tuple[Ints, Ints]:
     """Indices of the student's and of the teacher's tokens that end on a shared boundary inside a stretch."""
-    one = len(first_s) == 1
-    owner = np.zeros(len(ends_s), np.intp) if one else np.searchsorted(first_s, ends_s, "left") - 1
+    owner = np.searchsorted(first_s, ends_s, "left") - 1
     inside = np.flatnonzero(ends_s <= (first_s + length)[owner])
     there = ends_s[inside] + (first_t - first_s)[owner[inside]]
     size = int(ends_t[-1]) + 1 if len(ends_t) else 1
