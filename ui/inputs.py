@@ -123,7 +123,7 @@ def _text() -> str:
         height=124,
         help=f"Up to {MAX_PAGE_CHARACTERS:,} characters. "
         "The view is drawn anew when you leave the box or press Ctrl+Enter.",
-        on_change=_forget_chunk,
+        on_change=_new_text,
         persist_state="session",
     )
     return st.session_state.text or ""
@@ -136,6 +136,12 @@ def check_length(text: str) -> None:
             f"The text has {len(text):,} characters; this page aligns up to {MAX_PAGE_CHARACTERS:,}. "
             f"Shorten it, or use the shell: python -m xtoken_core align STUDENT TEACHER --file FILE."
         )
+
+
+def _new_text() -> None:
+    """What a link said of its text, and the chunk that was chosen in it, are of the past."""
+    st.session_state.text_left_out = st.session_state.text_unreadable = False
+    _forget_chunk()
 
 
 def _forget_chunk() -> None:
@@ -160,7 +166,7 @@ def _use_sample() -> None:
     if chosen is not None:
         st.session_state.text = SAMPLES[chosen].text
         st.session_state.gold = SAMPLES[chosen].gold
-        _forget_chunk()
+        _new_text()
 
 
 def sample_in_use() -> Sample | None:
@@ -290,7 +296,7 @@ def _use_record() -> None:
 def _into_box(content: str) -> None:
     st.session_state.text = content
     st.session_state.sample = None
-    _forget_chunk()
+    _new_text()
 
 
 def _open_tokenizer() -> None:
