@@ -28,3 +28,7 @@ class TextError(XTokenError):
 
 class AlignmentError(XTokenError):
     """Two token sequences can't be aligned as asked."""
+
+
+class ProjectionError(XTokenError):
+    """A projection matrix can't be built as asked, read, or used with these tokenizers."""

@@ -20,6 +20,8 @@ from xtoken_core.sequence import DUMMY_SPACE, Ints, Mark, TokenSequence
 
 MAX_IDS = 4_000_000  # the largest published vocabularies hold a million ids; a hostile file could ask for 2^32
 UNUSED = "unused"
+EMPTY = "empty"
+META_SPACE = "\u2581"  # ▁, how SentencePiece writes a space
 
 _BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
@@ -30,6 +32,7 @@ class Vocabulary:
 
     forms [V] are the strings of the vocabulary; roles names the ids that stand for no bytes.
     head_size is how many logits the model's head has: ids from V to head_size are padding, no tokens.
+    byte_level: the forms are written in the alphabet of 256 letters; else SentencePiece style.
     """
 
     data: npt.NDArray[np.uint8]
@@ -38,6 +41,7 @@ class Vocabulary:
     forms: tuple[str, ...]
     roles: Mapping[int, str]
     head_size: int
+    byte_level: bool
 
     def __len__(self) -> int:
         return len(self.forms)
@@ -47,6 +51,12 @@ class Vocabulary:
         self._check(np.array([token]))
         start = int(self.starts[token])
         return self.data[start : start + int(self.lengths[token])].tobytes()
+
+    def tokens(self) -> list[bytes]:
+        """Every id's bytes, [V]; b"" for a special token."""
+        data = self.data.tobytes()
+        bounds = zip(self.starts.tolist(), (self.starts + self.lengths).tolist(), strict=True)
+        return [data[start:stop] for start, stop in bounds]
 
     def sequence(self, ids: Sequence[int] | Ints, *, dummy: Sequence[int] = ()) -> TokenSequence:
         """ids [T] with their bytes. `dummy` lists positions whose leading space is no part of the text.
@@ -105,7 +115,7 @@ def vocabulary_from_json(
     forms = _forms(spec)
     spell = _speller(spec)
     tokens = spell(forms)
-    roles = {k: UNUSED if not form else "empty" for k, form in enumerate(forms) if not tokens[k]}
+    roles = {k: UNUSED if not form else EMPTY for k, form in enumerate(forms) if not tokens[k]}
     for added in spec.get("added_tokens") or ():
         token, form = added["id"], added["content"]
         tokens[token] = b"" if added.get("special") else spell.added(form)
@@ -119,6 +129,7 @@ def vocabulary_from_json(
         forms=tuple(forms),
         roles=roles,
         head_size=max(head_size, len(forms)),
+        byte_level=isinstance(spell, ByteLevel),
     )
 
 
@@ -157,7 +168,7 @@ def _speller(spec: Mapping[str, Any]) -> "ByteLevel | SentencePiece":
     """How this tokenizer's forms spell bytes, told from its pre-tokenizer and decoder."""
     found = [step for stage in ("pre_tokenizer", "decoder") for step in steps(spec.get(stage))]
     stages = [step["type"] for step in found]
-    odd = [step["replacement"] for step in found if step["type"] == "Metaspace" and step["replacement"] != "\u2581"]
+    odd = [step["replacement"] for step in found if step["type"] == "Metaspace" and step["replacement"] != META_SPACE]
     if odd:
         raise TokenizerError(
             f"The tokenizer writes a space as {odd[0]!r}; this tool reads SentencePiece style with U+2581 for a space. "
@@ -228,4 +239,4 @@ class SentencePiece:
         return bytes([int(byte[1], 16)]) if byte else self.added(form)
 
     def added(self, form: str) -> bytes:
-        return form.replace("\u2581", " ").encode(errors="surrogatepass")
+        return form.replace(META_SPACE, " ").encode(errors="surrogatepass")
