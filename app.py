@@ -1,6 +1,8 @@
-"""The router: which pages there are, in the order of a user's journey."""
+"""The router, nothing else."""
 
 import streamlit as st
 
+from ui import router
+
 st.set_page_config(page_title="X-Token Explorer", layout="wide")
-st.navigation([st.Page("pages/alignment.py", title="Alignment", default=True)], position="top").run()
+router.run()

@@ -40,12 +40,12 @@ def running_browser(path: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """The address of the app, on a port of its own."""
+def running_app(script: str = "app.py") -> Iterator[str]:
+    """The address of the app, or of another script, on a port of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.headless=true"]
+    command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}", "--server.headless=true"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

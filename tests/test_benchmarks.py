@@ -1,4 +1,4 @@
-"""The benchmarks run, and the examples in docs/algorithm.md are true."""
+"""The benchmarks run, and the examples in docs/ are true."""
 
 import doctest
 import json
@@ -6,15 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks import projection
+
 ROOT = Path(__file__).parent.parent
 COUNTS = {"student_tokens", "teacher_tokens", "chunks"}
 MEASURES = {"tokens_per_second", "milliseconds", "median_milliseconds", "peak_mb"}
 
 
-def test_the_examples_of_the_algorithm_are_true() -> None:
-    failed, tried = doctest.testfile(str(ROOT / "docs" / "algorithm.md"), module_relative=False, encoding="utf-8")
+@pytest.mark.parametrize(("document", "least"), [("algorithm.md", 20), ("projection.md", 40)])
+def test_the_examples_of_a_document_are_true(document: str, least: int) -> None:
+    failed, tried = doctest.testfile(str(ROOT / "docs" / document), module_relative=False, encoding="utf-8")
     assert failed == 0
-    assert tried > 20
+    assert tried > least
 
 
 def test_the_alignment_benchmark_measures_every_method_on_every_text() -> None:
@@ -32,3 +37,25 @@ def test_the_alignment_benchmark_measures_every_method_on_every_text() -> None:
         assert 0 <= row["unmatched_tokens"] <= row["student_tokens"] + row["teacher_tokens"]
     assert set(map(frozenset, by_text.values())) == {frozenset(methods)}
     assert {text for text, _, _ in by_text} >= {"English prose", "code", "digits", "emoji", "CJK", "Cyrillic", "chat"}
+
+
+def test_the_projection_benchmark_measures_every_pair_and_the_identities() -> None:
+    command = [sys.executable, "-m", "benchmarks.projection", "--quick", "--json"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    rows = json.loads(finished.stdout)
+    pairs = [("smollm2", "gpt2"), ("gpt2", "smollm2"), ("smollm2", "smollm2"), ("gpt2", "gpt2")]
+    assert [(row["student"], row["teacher"]) for row in rows] == pairs
+    for row in rows:
+        assert sum(row[rule] for rule in ("exact", "multi", "special", "empty")) == row["rows"]
+        assert 0 < row["milliseconds"] <= row["median_milliseconds"]
+        assert min(row[name] for name in ("peak_mb", "file_mb", "load_milliseconds")) > 0
+        assert (row["multi"] == row["empty"] == row["unreached"] == 0) == (row["student"] == row["teacher"])
+
+
+def test_the_projection_benchmark_prints_a_markdown_table() -> None:
+    row = projection.Row("gpt2", "smollm2", 50257, 36960, 13035, 1, 261, 11765, 180.25, 190.0, 27.0, 2.1, 1234.0)
+    lines = [*projection.HEAD.splitlines(), projection.line(row)]
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[2] == (
+        "| gpt2 | smollm2 | 50,257 | 36,960 | 13,035 | 1 | 261 | 11,765 | 180.2 | 190.0 | 27.0 | 2.1 | 1,234.0 |"
+    )

@@ -6,15 +6,19 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.handmade import as_bytes, byte_level, template
+from tests.handmade import added, as_bytes, byte_level, template
 from tests.real import load
-from xtoken_core import catalog, cli, export, llama
+from xtoken_core import catalog, cli, common_set, export, hub, llama, nemo, projection_file
 from xtoken_core.alignment import align
+from xtoken_core.matrix import Options, Rule
+from xtoken_core.projection import build
 
 TEXT = "The 201 cats <img>"
 
@@ -250,3 +254,190 @@ def test_a_file_without_end_is_refused_at_the_limit(shell: Shell) -> None:
     code, out, err = shell("align", "gpt2", "gpt2", "--file", "/dev/zero")
     assert (code, out) == (2, "")
     assert "texts up to" in err
+
+
+@pytest.fixture(scope="module")
+def w(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of W of GPT-2 and SmolLM2."""
+    file = tmp_path_factory.mktemp("w") / "w.safetensors"
+    projection_file.write(build(load("gpt2"), load("smollm2")), file)
+    return file
+
+
+def test_a_projection_is_built_saved_and_counted(tmp_path: Path, shell: Shell) -> None:
+    out = tmp_path / "w.safetensors"
+    plain = shell.json("project", "gpt2", "smollm2", "--out", str(out))
+    built = build(load("gpt2"), load("smollm2"))
+    assert out.read_bytes() == projection_file.save(built)
+    assert plain["rows"] == {"exact": 36_960, "multi": 13_035, "special": 1, "empty": 261}
+    assert plain["student"] == {"name": "gpt2", "sha256": catalog.ENTRIES["gpt2"].sha256}
+    assert plain["teacher"] == {"name": "smollm2", "sha256": catalog.ENTRIES["smollm2"].sha256}
+    assert plain["out"] == str(out)
+    assert 0 < plain["build_seconds"] < 60
+    assert 0 <= plain["peak_mb"] < 1_000
+
+
+def test_a_projection_is_told_to_a_person(tmp_path: Path, shell: Shell) -> None:
+    code, out, err = shell("project", "gpt2", "smollm2", "--out", str(tmp_path / "w.safetensors"))
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:-1] == [
+        "student  gpt2  50,257 ids  sha256 8414cab924d8",
+        "teacher  smollm2  49,152 ids  sha256 9ca9acddb652",
+        "exact       36,960   73.5 %",
+        "multi       13,035   25.9 %",
+        "special          1    0.0 %",
+        "empty          261    0.5 %",
+    ]
+    assert re.fullmatch(r"built in \d+\.\d\d s with \d+ MB of memory", out.splitlines()[-1])
+
+
+def test_the_options_of_a_projection_are_its_options(tmp_path: Path, shell: Shell) -> None:
+    options = ["--top-k", "3", "--max-pieces", "2", "--beta", "0.8", "--gamma", "0.5", "--long", "truncate"]
+    shell.json("project", "gpt2", "smollm2", "--out", str(tmp_path / "w"), *options)
+    assert projection_file.read(tmp_path / "w").options == Options(3, 2, 0.8, 0.5, "truncate")
+    shell.json("project", "gpt2", "smollm2", "--out", str(tmp_path / "w"))
+    assert projection_file.read(tmp_path / "w").options == Options()
+
+
+def test_a_projection_goes_into_nemos_format_too(tmp_path: Path, shell: Shell) -> None:
+    shell.json("project", "gpt2", "smollm2", "--out", str(tmp_path / "w"), "--nemo", str(tmp_path / "w.pt"))
+    assert (tmp_path / "w.pt").read_bytes() == nemo.save(projection_file.read(tmp_path / "w"))
+
+
+def test_a_projection_that_can_not_be_built_or_written_is_told(tmp_path: Path, shell: Shell) -> None:
+    def project(*options: str) -> str:
+        return shell.refused("project", "gpt2", "smollm2", *options)
+
+    out = ("--out", str(tmp_path / "w"))
+    assert "required: --out" in project()
+    assert "The top-k was given as 65; it must be a whole number from 1 to 64." in project(*out, "--top-k", "65")
+    assert "The γ was given as nan; it must be above 0, at most 1." in project(*out, "--gamma", "nan")
+    assert "invalid choice: 'keep'" in project(*out, "--long", "keep")
+    assert "can't be written: No such file or directory. Check the folder" in project(
+        "--out", str(tmp_path / "a" / "w")
+    )
+    assert "can't be written: " in project(*out, "--nemo", str(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["w"]
+
+
+def test_a_row_as_json_names_its_tokens_and_its_place_in_the_common_sets(w: Path, shell: Shell) -> None:
+    assert shell.json("row", str(w), "201") == {
+        "token": {"id": 1264, "bytes_hex": "323031"},
+        "rule": "multi",
+        "pieces": 3,
+        "trimmed": 0.0,
+        "entries": [
+            {"id": 34, "weight": pytest.approx(0.9009, abs=1e-4), "bytes_hex": "32"},
+            {"id": 32, "weight": pytest.approx(0.0901, abs=1e-4), "bytes_hex": "30"},
+            {"id": 33, "weight": pytest.approx(0.0090, abs=1e-4), "bytes_hex": "31"},
+        ],
+        "strict": False,
+        "relaxed": False,
+        "taken_by": 17,
+    }
+    exact = shell.json("row", str(w), " the")
+    assert [exact[name] for name in ("strict", "relaxed", "taken_by")] == [True, True, None]
+
+
+def test_a_row_is_told_to_a_person(w: Path, shell: Shell) -> None:
+    assert shell("row", str(w), "201")[1].splitlines() == [
+        "    1264  multi    201  3 pieces",
+        "      34   0.9009  2",
+        "      32   0.0901  0",
+        "      33   0.0090  1",
+        "strict no, relaxed no; its teacher token went to 17 2",
+    ]
+    assert shell("row", str(w), "<|endoftext|>")[1].splitlines() == [
+        "   50256  special  [<|endoftext|>]",
+        "       0   1.0000  [<|endoftext|>]",
+        "strict no, relaxed yes",
+    ]
+
+
+def test_a_threshold_decides_who_is_in_the_relaxed_set(w: Path, shell: Shell) -> None:
+    row = next(k for k in range(50_257) if relaxed_only(w, k))
+    assert shell.json("row", str(w), f"id:{row}")["relaxed"]
+    assert not shell.json("row", str(w), f"id:{row}", "--threshold", "1")["relaxed"]
+    assert "The threshold was given as 2.0; it must be" in shell.refused("row", str(w), "201", "--threshold", "2")
+
+
+@cache
+def _sets(file: Path) -> tuple[Any, Any]:
+    projection = projection_file.read(file)
+    strict, relaxed = common_set.strict(projection), common_set.relaxed(projection)
+    multi = projection.rules == Rule.MULTI
+    return strict.contains(len(multi)), relaxed.contains(len(multi)) & multi
+
+
+def relaxed_only(file: Path, token: int) -> bool:
+    strict, relaxed = _sets(file)
+    return bool(relaxed[token] and not strict[token])
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        ("id:1264", 1264),
+        ("201", 1264),
+        (" the", 262),
+        ("\n", 198),
+        ("<|endoftext|>", 50256),
+        ("\udce2\udc80", 447),  # how Python gets the bytes E2 80 from a shell
+        ("id:007", 7),
+    ],
+)
+def test_a_token_is_named_by_its_text_its_bytes_its_form_or_its_id(
+    token: str, found: int, w: Path, shell: Shell
+) -> None:
+    assert shell.json("row", str(w), token)["token"]["id"] == found
+
+
+def test_a_text_that_is_no_token_is_told_with_its_tokens(w: Path, shell: Shell) -> None:
+    def row(token: str) -> str:
+        return shell.refused("row", str(w), token)
+
+    assert "gpt2 has no token 'two cats'; it cuts that text into 2: two | ·cats. Ask for one of" in row("two cats")
+    assert "gpt2 has no token ''; it cuts that text into 0: none." in row("")
+    assert "Row 50257 was asked for, but gpt2 has the ids 0 to 50256." in row("id:50257")
+    assert "Row 999999999999999999 was asked" in row("id:" + "9" * 18)
+    assert "gpt2 has no token 'id:-1'" in row("id:-1")
+    assert "lone surrogate" in row("a\udcffb\udcff")
+
+
+def test_of_several_ids_for_the_same_bytes_the_one_that_is_emitted_is_shown(tmp_path: Path, shell: Shell) -> None:
+    spec = byte_level("\u0120", "b", added_tokens=[added(2, " ", special=False)])
+    (tmp_path / "tokenizer.json").write_bytes(as_bytes(spec))
+    shell.json("project", str(tmp_path), "gpt2", "--out", str(tmp_path / "w"))
+    row = shell.json("row", str(tmp_path / "w"), " ", "--student", str(tmp_path))
+    assert (row["token"]["id"], row["strict"]) == (2, True)
+    assert shell.json("row", str(tmp_path / "w"), "id:0", "--student", str(tmp_path))["taken_by"] == 2
+
+
+def test_a_name_in_a_file_opens_no_path_and_asks_no_hub(
+    tmp_path: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(as_bytes(byte_level("a", "b")))
+    mine = catalog.load(str(tmp_path))
+    monkeypatch.setattr(hub, "fetch", lambda name: pytest.fail(f"{name} was fetched"))
+    for name in (str(tmp_path), "Qwen/Qwen3-8B", "GPT-2", "\x1b[2J"):
+        projection_file.write(build(replace(mine, name=name), load("gpt2")), tmp_path / "w")
+        told = shell.refused("row", str(tmp_path / "w"), "a")
+        assert "which is no name of the catalogue, and a name in a file isn't followed to paths or hubs." in told
+        assert told.endswith("Say which tokenizer that is with --student.\n")
+        assert "\x1b" not in told
+    assert shell.json("row", str(tmp_path / "w"), "a", "--student", str(tmp_path))["strict"]
+
+
+def test_a_name_in_a_file_is_checked_against_its_hash(tmp_path: Path, shell: Shell) -> None:
+    projection_file.write(build(replace(load("smollm2"), name="gpt2"), load("smollm2")), tmp_path / "w")
+    told = shell.refused("row", str(tmp_path / "w"), "a")
+    assert "This W was built for the student gpt2 (49,152 ids, sha256 9ca9acddb652), but the student is gpt2" in told
+    assert shell.json("row", str(tmp_path / "w"), "a", "--student", "smollm2")["strict"]
+    told = shell.refused("row", str(tmp_path / "w"), "a", "--student", "smollm2", "--teacher", "gpt2")
+    assert "but the teacher is gpt2" in told
+
+
+def test_a_file_that_is_no_projection_is_told(tmp_path: Path, w: Path, shell: Shell) -> None:
+    (tmp_path / "cut").write_bytes(w.read_bytes()[:1_000])
+    assert "it is no whole safetensors file" in shell.refused("row", str(tmp_path / "cut"), "a")
+    assert "can't be read: No such file or directory. Check the path." in shell.refused("row", str(tmp_path / "x"), "a")

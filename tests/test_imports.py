@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BELOW_THE_LINE = ("losses", "distill")  # the core's folders that may import torch
+BELOW_THE_LINE = ("losses", "distill", "nemo.py")  # the core's folders and files that may import torch
 
-CORE = {"xtoken_core", "numpy", "tokenizers", "huggingface_hub", "httpx2", "platformdirs"}
+CORE = {
+    "xtoken_core",
+    "numpy",
+    "tokenizers",
+    "huggingface_hub",
+    "httpx2",
+    "platformdirs",
+    "safetensors",
+    "pyarrow",
+}
 ALLOWED = {
     "xtoken_core": CORE,
     "ui": {"ui", "xtoken_core", "streamlit", "plotly", "pandas", "numpy"},
@@ -67,6 +76,7 @@ def test_the_core_prints_only_in_the_shell_and_imports_by_no_other_way() -> None
 
 def test_the_shell_runs_without_torch_or_streamlit() -> None:
     heavy = ["torch", "transformers", "streamlit", "plotly", "pandas", "huggingface_hub", "llama_models"]
+    heavy += ["safetensors", "pyarrow"]
     program = (
         "import json, sys; from xtoken_core import cli; cli.main(['tokenizers', '--json']);"
         f"print(json.dumps([name for name in {heavy} if name in sys.modules]))"
@@ -86,3 +96,21 @@ def test_every_module_of_the_core_can_be_imported_alone_without_torch_or_streaml
         "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+
+
+def test_no_module_above_the_line_imports_nemo_before_it_is_called() -> None:
+    for file in files("xtoken_core"):
+        statements = ast.parse(file.read_text()).body
+        names = {alias.name for node in statements if isinstance(node, ast.ImportFrom) for alias in node.names}
+        modules = {node.module for node in statements if isinstance(node, ast.ImportFrom)}
+        assert "nemo" not in names, file.name
+        assert "xtoken_core.nemo" not in modules, file.name
+
+
+def test_building_and_reading_a_projection_needs_no_torch(tmp_path: Path) -> None:
+    program = (
+        f"import sys; from xtoken_core import cli; file = {str(tmp_path / 'w.safetensors')!r};"
+        "assert cli.main(['project', 'gpt2', 'smollm2', '--out', file]) == cli.main(['row', file, '201']) == 0;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)

@@ -6,10 +6,11 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import figures, inputs, link, tables
+from ui import figures, inputs, journey, link, pair, tables
+from ui.link import AlignmentLink
 from ui.messages import show_plain, show_warning
 from ui.token_view import View, payload, standalone_page, token_view
-from xtoken_core import export, llama
+from xtoken_core import export
 from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import SHAPES, Alignment, Chunk, Shape, Span
 from xtoken_core.surface import align_surface, collapse
@@ -38,14 +39,7 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer) -> None:
         show_warning("The link's text was too long for an address, so a sample stands here. Ask for the text itself.")
     if st.session_state.text_unreadable:
         show_warning("The link's packed text can't be read, so a sample stands here. Ask for the link again.")
-    for role, tokenizer in (("student", student), ("teacher", teacher)):
-        name, promised = st.session_state.promised[role]
-        if name == st.session_state[role] and not tokenizer.sha256.startswith(promised):
-            show_warning(
-                f"The link was made with another {role} of the name {name}: its hash began with "
-                f"{promised[: link.HASH_DIGITS]}, this one's begins with {tokenizer.sha256[: link.HASH_DIGITS]}. "
-                f"The chunks may differ."
-            )
+    pair.link_warnings(student, teacher, "The chunks")
 
 
 def spelling_notes(text: str, *sides: tuple[Tokenizer, TokenSequence]) -> None:
@@ -94,7 +88,7 @@ def tokens_and_card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment, 
     if gold:
         _gold_sentence(gold, aligned)
     _card(student, teacher, aligned)
-    link.write(link.current().with_hashes(student.sha256, teacher.sha256))
+    link.write(link.current(AlignmentLink).with_hashes(student.sha256, teacher.sha256))
 
 
 def _view() -> View:
@@ -159,6 +153,20 @@ def _card(student: Tokenizer, teacher: Tokenizer, aligned: Alignment) -> None:
                 st.dataframe(tables.token_table(tokenizer, sequence, shown), hide_index=True)
                 if len(shown) < len(span):
                     st.caption(f"The first {len(shown):,} of {len(span):,} tokens; the JSON and the CSV hold all.")
+    _next_step(aligned, chunk, number)
+
+
+def _next_step(aligned: Alignment, chunk: Chunk, number: int) -> None:
+    """From the chunk to what W does with its tokens."""
+    if st.session_state.presenter:
+        return
+    student = aligned.student.ids[chunk.student.start : chunk.student.stop].tolist()
+    teacher = aligned.teacher.ids[chunk.teacher.start : chunk.teacher.stop].tolist()
+    with st.container(horizontal=True):
+        if student and st.button("Its rows of W", help="Where the projection sends these student tokens"):
+            journey.to_rows(student, from_chunk=number)
+        if teacher and st.button("Its columns of W", help="Which student tokens reach these teacher tokens"):
+            journey.to_columns(teacher, from_chunk=number)
 
 
 def _chosen(aligned: Alignment) -> int:
@@ -189,8 +197,7 @@ def counts(aligned: Alignment) -> None:
     if not len(aligned):
         return
     counted = aligned.counts()
-    finding = figures.shape_finding(counted)
-    st.plotly_chart(figures.shape_bars(counted), config=figures.STATIC, alt=f"Bars of chunks by shape. {finding}.")
+    figures.show(figures.shape_bars(counted), "Bars of chunks by shape", figures.shape_finding(counted))
     with st.expander("The same as a table"):
         st.dataframe(tables.counts_table(counted, figures.SHAPE_WORDS), hide_index=True)
     every = st.expander("Every chunk as a table", key="every_chunk", on_change="rerun")
@@ -207,8 +214,7 @@ def downloads(
     """Files to take along, made when they're asked for."""
     # a file is made in a thread without a session, so what it needs of the session is read here
     scoring, text, view, chosen = inputs.scoring(), st.session_state.text, _view(), _chosen(aligned)
-    notes = [*_origins(student, teacher), *([_gold_finding(gold, aligned)] if gold else [])]
-    name = f"{_file_safe(student.name)}-{_file_safe(teacher.name)}"
+    notes = [*pair.origins(student, teacher), *([_gold_finding(gold, aligned)] if gold else [])]
     title = f"{student.name} and {teacher.name}: {_counted(len(aligned), 'chunk')}"
     files = (
         (
@@ -227,32 +233,9 @@ def downloads(
     )
     with place.popover("Save"):
         for label, ending, kind, content in files:
-            st.download_button(label, content, f"{name}.{ending}", kind, on_click="ignore", width="stretch")
+            st.download_button(
+                label, content, pair.file_name(student, teacher, ending), kind, on_click="ignore", width="stretch"
+            )
         st.caption("The address of this page is a link to what you see.")
-        if not link.current().carries_text():
+        if not link.current(AlignmentLink).carries_text():
             st.caption("This text is too long for an address: the link carries everything else.")
-
-
-def _file_safe(name: str) -> str:
-    return "".join(character if character.isalnum() or character in ".-_" else "_" for character in name)
-
-
-def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
-    """Which tokenizers these are: source, licence, hash."""
-    if st.session_state.presenter:
-        return
-    for line in _origins(student, teacher):
-        show_plain(line)
-
-
-def _origins(student: Tokenizer, teacher: Tokenizer) -> list[str]:
-    lines = [_origin("Student", student), _origin("Teacher", teacher)]
-    return [*lines, llama.NOTICE] if llama.NAME in (student.name, teacher.name) else lines
-
-
-def _origin(role: str, tokenizer: Tokenizer) -> str:
-    origin = tokenizer.provenance
-    padding = tokenizer.vocabulary.head_size - len(tokenizer.vocabulary)
-    ids = f"{len(tokenizer.vocabulary):,} ids" + (f" and {padding:,} padded logits" if padding else "")
-    licence = f"licence: {origin.licence}"
-    return f"{role}: {tokenizer.name}, {ids}, {origin.source}, {licence}, sha256 {origin.sha256}"

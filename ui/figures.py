@@ -1,6 +1,10 @@
-"""Charts: a frozen value in, a Plotly figure out, its title the finding."""
+"""Charts: a frozen value in, a Plotly figure out; its finding stands above it."""
+
+import html
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
+import streamlit as st
 
 from xtoken_core.spans import Shape
 
@@ -23,7 +27,8 @@ SHAPE_WORDS = {
     Shape.STUDENT_GAP: "only student tokens",
     Shape.TEACHER_GAP: "only teacher tokens",
 }
-STATIC = {"displayModeBar": False}
+PLAIN = "#56B4E9"
+MOST_IN_LABEL = 40
 
 
 def shape_name(shape: Shape) -> str:
@@ -50,25 +55,56 @@ def shape_finding(counts: dict[Shape, int]) -> str:
 
 def shape_bars(counts: dict[Shape, int]) -> go.Figure:
     """Chunks by shape, a bar each, also at 0."""
-    shapes = list(counts)[::-1]
+    return bars(
+        [f"{shape_name(shape)} · {SHAPE_WORDS[shape]}" for shape in counts],
+        list(counts.values()),
+        [f"{count:,}" for count in counts.values()],
+        colours=[SHAPE_COLOURS[shape] for shape in counts],
+    )
+
+
+def bars(
+    labels: Sequence[str],
+    values: Sequence[float],
+    texts: Sequence[str],
+    *,
+    colours: Sequence[str] | str = PLAIN,
+    height: int = 260,
+) -> go.Figure:
+    """Lying bars from the top, each with its text behind it. Labels may be a stranger's words."""
+    places = list(range(len(labels)))[::-1]  # by place: equal labels must not fall together
     figure = go.Figure(
         go.Bar(
-            x=[counts[shape] for shape in shapes],
-            y=[f"{shape_name(shape)} · {SHAPE_WORDS[shape]}" for shape in shapes],
+            x=list(values),
+            y=places,
             orientation="h",
-            marker_color=[SHAPE_COLOURS[shape] for shape in shapes],
-            text=[f"{counts[shape]:,}" for shape in shapes],
+            marker_color=colours,
+            text=[escaped(text) for text in texts],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",
         )
     )
     figure.update_layout(
-        title=shape_finding(counts),
-        height=300,
-        margin={"l": 0, "r": 48, "t": 48, "b": 0},
-        xaxis={"visible": False},
-        yaxis={"tickfont": {"size": 13}},
+        height=height,
+        margin={"l": 0, "r": 64, "t": 8, "b": 0},
+        xaxis={"visible": False, "range": [0, max(values, default=0) * 1.05 or 1]},
+        yaxis={"tickfont": {"size": 13}, "tickvals": places, "ticktext": [escaped(label) for label in labels]},
         bargap=0.35,
     )
     return figure
+
+
+def show(figure: go.Figure, kind: str, finding: str) -> None:
+    """A chart below its finding, which wraps where a title of Plotly's would be cut. Both texts must be ours."""
+    st.markdown(f"**{finding}**")
+    st.plotly_chart(figure, config={"displayModeBar": False}, alt=f"{kind}. {finding}.")
+
+
+def escaped(text: str) -> str:
+    """Plotly reads a label as HTML: a stranger's text must not be any, nor longer than there's room for.
+
+    >>> escaped("<b>&")
+    '&lt;b&gt;&amp;'
+    """
+    return html.escape(text if len(text) <= MOST_IN_LABEL else f"{text[:MOST_IN_LABEL]}…", quote=False)

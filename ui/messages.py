@@ -5,12 +5,19 @@ Streamlit reads its messages as markdown, and makes links and pictures of plain 
 stranger's words are shown as text only, and what stands above them is ours.
 """
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 
 def show_plain(sentence: str) -> None:
     """A sentence as it is, in one line where there is room."""
     st.text(" ".join(sentence.split()))
+
+
+def show_lines(sentences: Iterable[str]) -> None:
+    """Sentences as they are, each on a line of its own."""
+    st.text("\n".join(" ".join(sentence.split()) for sentence in sentences))
 
 
 def show_error(sentence: str) -> None:

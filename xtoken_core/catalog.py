@@ -19,6 +19,7 @@ from xtoken_core.errors import TokenizerError
 from xtoken_core.files import read_up_to
 from xtoken_core.roles import declared_roles
 from xtoken_core.tokenizer import Tokenizer, parse_json, tokenizer_from_json
+from xtoken_core.vocab import MAX_IDS
 
 DATA = Path(__file__).parent / "data" / "tokenizers"
 MAX_TOKENIZER_BYTES = 64 * 2**20  # the largest bundled one is 28 MB
@@ -222,14 +223,14 @@ def _with_config(content: bytes, configs: Mapping[str, bytes], *, name: str, sou
 
 
 def _head_size(config: Mapping[str, Any]) -> int:
-    """How many logits the model's head has, 0 where its config.json doesn't say. A multimodal one says it inside.
+    """How many logits the model's head has, 0 where its config.json doesn't say so credibly. A multimodal one says it inside.
 
     >>> _head_size({"vocab_size": 5}), _head_size({"text_config": {"vocab_size": 7}}), _head_size({"vocab_size": "x"})
     (5, 7, 0)
     """
     text = config.get("text_config")
     sizes = [part.get("vocab_size") for part in (config, text) if isinstance(part, Mapping)]
-    return next((size for size in sizes if type(size) is int), 0)
+    return next((size for size in sizes if type(size) is int and size <= MAX_IDS), 0)
 
 
 def _check_size(name: str, size: int) -> None:

@@ -11,14 +11,19 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from xtoken_core import catalog, export, llama, texts
 from xtoken_core.alignment import Scoring, align
+from xtoken_core.common_set import THRESHOLD
 from xtoken_core.display import told, visible_form
 from xtoken_core.errors import TextError, XTokenError
 from xtoken_core.files import read_up_to
+from xtoken_core.matrix import Long, Options
 from xtoken_core.spans import Alignment, Chunk
+
+if TYPE_CHECKING:
+    from xtoken_core import projection_cli
 
 NAMES = "a name of the catalogue, a path of a tokenizer.json or its folder, or a hub id"
 
@@ -65,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     tokenizers.add_argument("--json", action="store_true", help="as JSON")
     tokenizers.set_defaults(command=_tokenizers)
 
+    _add_align(commands)
+    _add_project(commands)
+    _add_row(commands)
+    return parser
+
+
+def _add_align(commands: "argparse._SubParsersAction[_Parser]") -> None:
     aligned = commands.add_parser("align", help="align two tokenizations of one text")
     aligned.add_argument("student", metavar="STUDENT", help=NAMES)
     aligned.add_argument("teacher", metavar="TEACHER", help=NAMES)
@@ -84,7 +96,37 @@ def _parser() -> argparse.ArgumentParser:
     )
     aligned.add_argument("--json", action="store_true", help="as JSON")
     aligned.set_defaults(command=_align)
-    return parser
+
+
+def _add_project(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    default = Options()
+    project = commands.add_parser("project", help="build the projection matrix W of a pair")
+    project.add_argument("student", metavar="STUDENT", help=NAMES)
+    project.add_argument("teacher", metavar="TEACHER", help=NAMES)
+    project.add_argument("--out", type=Path, required=True, metavar="FILE", help="where W goes, in safetensors format")
+    project.add_argument("--nemo", type=Path, metavar="FILE", help="where W goes in NeMo-RL's format, a .pt")
+    project.add_argument("--top-k", type=int, default=default.top_k, help="entries that a row keeps (default: 4)")
+    project.add_argument(
+        "--max-pieces", type=int, default=default.max_pieces, help="teacher tokens that may spell one (default: 4)"
+    )
+    project.add_argument("--beta", type=float, default=default.beta, help="weight of the first piece (default: 0.9)")
+    project.add_argument("--gamma", type=float, default=default.gamma, help="weight of each next one (default: 0.1)")
+    project.add_argument(
+        "--long", choices=get_args(Long), default=default.long, help="what becomes of tokens of more pieces"
+    )
+    project.add_argument("--json", action="store_true", help="as JSON")
+    project.set_defaults(command=_project)
+
+
+def _add_row(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    row = commands.add_parser("row", help="show one row of a projection matrix")
+    row.add_argument("file", type=Path, metavar="FILE", help="a W that `project` saved")
+    row.add_argument("token", metavar="TOKEN", help="a student token: its text, or id:N")
+    row.add_argument("--threshold", type=float, default=THRESHOLD, help="of the relaxed common set (default: 0.6)")
+    row.add_argument("--student", metavar="STUDENT", help="where the file's own is none of the catalogue")
+    row.add_argument("--teacher", metavar="TEACHER", help="the same")
+    row.add_argument("--json", action="store_true", help="as JSON")
+    row.set_defaults(command=_row)
 
 
 def _tokenizers(options: argparse.Namespace) -> None:
@@ -133,6 +175,32 @@ def _line(alignment: Alignment, chunk: Chunk) -> str:
     student = told(alignment.student, chunk.student)
     teacher = told(alignment.teacher, chunk.teacher)
     return f"{chunk.shape.value:12} {student or '∅'}  =  {teacher or '∅'}"
+
+
+def _project(options: argparse.Namespace) -> None:
+    from xtoken_core import projection_cli  # only here: the other commands need no safetensors
+
+    built_with = Options(options.top_k, options.max_pieces, options.beta, options.gamma, options.long)
+    _print(
+        projection_cli.project(options.student, options.teacher, built_with, out=options.out, nemo_out=options.nemo),
+        as_json=options.json,
+    )
+
+
+def _row(options: argparse.Namespace) -> None:
+    from xtoken_core import projection_cli
+
+    shown = projection_cli.row(
+        options.file, options.token, threshold=options.threshold, student=options.student, teacher=options.teacher
+    )
+    _print(shown, as_json=options.json)
+
+
+def _print(shown: "projection_cli.Shown", *, as_json: bool) -> None:
+    if as_json:
+        _print_json(shown.plain)
+    else:
+        print("\n".join(shown.lines))
 
 
 def _print_json(value: Any) -> None:

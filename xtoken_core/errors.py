@@ -32,3 +32,7 @@ class AlignmentError(XTokenError):
 
 class ProjectionError(XTokenError):
     """A projection matrix can't be built as asked, read, or used with these tokenizers."""
+
+
+class SearchError(XTokenError):
+    """A query that finds tokens in a vocabulary can't be read."""

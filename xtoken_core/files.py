@@ -1,5 +1,9 @@
-"""Reading a user's file: never more than a stated limit, whatever the file says of its size."""
+"""A user's files: never more is read than a stated limit, and one is written whole or not at all."""
 
+import errno
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -7,3 +11,21 @@ def read_up_to(path: Path, limit: int) -> bytes:
     """The file's bytes, at most limit + 1 of them, so that the caller sees that there are too many. Raises OSError."""
     with path.open("rb") as file:
         return file.read(limit + 1)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """The content in place of what was there; nobody ever sees a part of it. Raises OSError."""
+    target = Path(os.path.realpath(path))  # a link stays one, and what it leads to is written
+    if target.exists() and not target.is_file():  # a device would be replaced by a file
+        raise OSError(errno.EINVAL, "There is something else than a file")
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        new = Path(folder) / target.name
+        new.write_bytes(content)
+        new.replace(target)
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Into a cache: a folder that can't be written costs the next start some time, no more."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)

@@ -11,7 +11,6 @@ import base64
 import importlib.util
 import json
 import lzma
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from xtoken_core.errors import TokenizerError
+from xtoken_core.files import keep
 from xtoken_core.vocab import ALPHABET
 
 NAME = "llama-3.2"
@@ -53,7 +53,7 @@ def tokenizer_json() -> bytes:
             f"{NAME} was rebuilt, but its hash is {sha256(content).hexdigest()[:12]}… and the official one is "
             f"{SHA256[:12]}…. Install the version of Meta's package that was checked: pip install llama-models==0.3.0."
         )
-    _write(cached, content)
+    keep(cached, content)
     return content
 
 
@@ -100,15 +100,3 @@ def _ranks_file() -> Path:
             f"{NAME} is rebuilt from Meta's package, which isn't installed. Run: pip install llama-models==0.3.0"
         )
     return files[0]
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all; a cache folder that can't be written costs the next start a second, no more."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            new = Path(folder) / path.name
-            new.write_bytes(content)
-            new.replace(path)
-    except OSError:
-        return

@@ -58,11 +58,15 @@ class Options:
     """A token of more pieces gets an empty row (drop) or its first `max_pieces` pieces (truncate)."""
 
     def __post_init__(self) -> None:
-        _check(1 <= self.top_k <= MAX_TOP_K, "top-k", self.top_k, f"a whole number from 1 to {MAX_TOP_K}")
-        _check(1 <= self.max_pieces <= MAX_PIECES, "maximum pieces", self.max_pieces, f"from 1 to {MAX_PIECES}")
+        _check_whole("top-k", self.top_k, MAX_TOP_K)
+        _check_whole("maximum of pieces", self.max_pieces, MAX_PIECES)
         _check(0 < self.beta <= 1, "β", self.beta, "above 0, at most 1")
         _check(0 < self.gamma <= 1, "γ", self.gamma, "above 0, at most 1")
         _check(self.long in get_args(Long), "rule for long tokens", self.long, "drop or truncate")
+
+
+def _check_whole(name: str, value: int, most: int) -> None:
+    _check(type(value) is int and 1 <= value <= most, name, value, f"a whole number from 1 to {most}")
 
 
 def _check(legal: bool, name: str, value: object, wanted: str) -> None:

@@ -180,8 +180,8 @@ def _set_pieces(rows: _Rows, here: Ints, pieces: Ints) -> None:
     ids, mass = heaviest(kept, np.broadcast_to(weights, kept.shape), rows.options.top_k)
     sums = mass.sum(axis=1, keepdims=True)
     columns = slice(0, ids.shape[1])
-    rows.ids[here, columns] = ids
     rows.weights[here, columns] = mass / sums
+    rows.ids[here, columns] = np.where(rows.weights[here, columns] > 0, ids, 0)  # γ may be too small for a float32
     rows.rules[here] = Rule.MULTI
     rows.trimmed[here] = np.maximum(1 - sums[:, 0], 0)
 
@@ -206,4 +206,4 @@ def heaviest(ids: Ints, weights: Floats, top_k: int) -> tuple[Ints, Floats]:
             mass[again, later] = 0
     order = np.argsort(-mass, axis=1, kind="stable")[:, :top_k]
     mass = np.take_along_axis(mass, order, axis=1)
-    return np.where(mass > 0, np.take_along_axis(ids, order, axis=1), 0), mass
+    return np.take_along_axis(ids, order, axis=1), mass

@@ -70,9 +70,7 @@ def _merged(cutting: tokenizers.Tokenizer, data: bytes) -> list[int]:
 def _byte_tokens(cutting: tokenizers.Tokenizer, data: bytes) -> list[int]:
     """SentencePiece: text is cut as text; a byte that is in no whole character has a token such as <0xE2>."""
     ids: list[int | None] = []
-    for broken, run in groupby(
-        data.decode(errors="surrogateescape"), lambda character: "\udc80" <= character <= "\udcff"
-    ):
+    for broken, run in groupby(data.decode(errors="surrogateescape"), _stands_for_a_byte):
         text = "".join(run)
         if broken:
             ids += [cutting.token_to_id(f"<0x{ord(character) - 0xDC00:02X}>") for character in text]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ui.link import Link
+from ui.link import AlignmentLink
 from ui.samples import SAMPLES
 from xtoken_core.catalog import DATA
 
@@ -129,7 +129,7 @@ def test_a_text_over_the_limit_gets_a_sentence_and_stays() -> None:
 
 
 def test_a_link_carries_everything() -> None:
-    link = Link(
+    link = AlignmentLink(
         student="gpt2",
         teacher="smollm2",
         text="a ünï\n201",
@@ -142,7 +142,7 @@ def test_a_link_carries_everything() -> None:
     )
     app = page(**link.parameters())
     assert not app.exception
-    assert Link.from_parameters(dict(app.query_params)) == link.with_hashes("8414cab924d8", "9ca9acddb652")
+    assert AlignmentLink.from_parameters(dict(app.query_params)) == link.with_hashes("8414cab924d8", "9ca9acddb652")
     assert shown(app)["view"] == {"form": "raw", "layout": "beside", "presenter": False}
     assert shown(app)["chosen"] == 2
 
@@ -264,7 +264,7 @@ def test_a_strangers_words_are_never_markdown() -> None:
 
 def test_a_link_with_a_text_that_cannot_be_unpacked_says_so() -> None:
     assert "packed text can't be read" in sentences(page(packed="AAAA"))
-    assert "packed text can't be read" not in sentences(page(**Link(text="x" * 30_000).parameters()))
+    assert "packed text can't be read" not in sentences(page(**AlignmentLink(text="x" * 30_000).parameters()))
 
 
 def test_a_chunk_too_large_to_draw_is_told() -> None:

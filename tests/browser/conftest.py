@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.watching import Watched
 from tests.running import NO_CHROMIUM, chromium_path, running_app, running_browser
 
 
@@ -32,3 +33,11 @@ def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     yield page
     page.close()
+
+
+@pytest.fixture
+def watched(page: Page, app_url: str) -> Iterator[Page]:
+    """A fresh page in which nothing must run, ask another host or break."""
+    watching = Watched(page, app_url)
+    yield page
+    watching.check()

@@ -1,38 +1,13 @@
 """The Alignment page in a real browser: what a user clicks, and what a hostile text must not do."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.watching import HOSTILE
 from ui.samples import SAMPLES
-
-HOSTILE = (
-    '<img src=x onerror="window.pwned=1"> </script><script>window.pwned=2</script> '
-    "![x](http://192.0.2.1/x.png) :red[no] $x$ javascript:alert(1) \u202eevil\u202c {{1+1}} =1+1"
-)
-
-
-@pytest.fixture
-def watched(page: Page, app_url: str) -> Iterator[tuple[Page, list[str]]]:
-    """The page and what went wrong in it: requests to other hosts, script errors, dialogs."""
-    wrong: list[str] = []
-    own = urlsplit(app_url).netloc
-
-    def note_request(url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
-            wrong.append(f"asked {parts.netloc}")
-
-    page.on("request", lambda request: note_request(request.url))
-    page.on("pageerror", lambda error: wrong.append(f"script error {error}"))
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    yield page, wrong
-    assert page.evaluate("window.pwned") is None
-    assert not wrong
 
 
 def open_page(page: Page, url: str) -> None:
@@ -46,31 +21,29 @@ def write(page: Page, text: str) -> None:
     box.press("Control+Enter")
 
 
-def test_the_first_screen_needs_no_input(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_the_first_screen_needs_no_input(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, app_url)
     expect(page.get_by_text("Hundreds", exact=True).first).to_be_visible()
     expect(page.get_by_role("heading", name="Chunk 5 of")).to_be_visible()
 
 
-def test_a_click_on_a_token_shows_its_chunk_and_goes_into_the_address(
-    watched: tuple[Page, list[str]], app_url: str
-) -> None:
-    page, _ = watched
+def test_a_click_on_a_token_shows_its_chunk_and_goes_into_the_address(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, f"{app_url}/?text=one+2024+two&student_special=0")
     page.locator(".token-view").get_by_text("one", exact=True).first.click()
     expect(page.get_by_role("heading", name="Chunk 1 of")).to_be_visible()
     page.wait_for_url("**chunk=1**")
 
 
-def test_a_link_opens_the_same_chunk(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_a_link_opens_the_same_chunk(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, f"{app_url}/?text=one+2024+two&student_special=0&chunk=2")
     expect(page.get_by_role("heading", name="Chunk 2 of")).to_be_visible()
 
 
-def test_typing_draws_anew_and_a_reload_keeps_the_text(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_typing_draws_anew_and_a_reload_keeps_the_text(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, app_url)
     write(page, "entirely new words 77")
     expect(page.locator(".token-view").get_by_text("·words", exact=True).first).to_be_visible()
@@ -80,8 +53,8 @@ def test_typing_draws_anew_and_a_reload_keeps_the_text(watched: tuple[Page, list
     expect(page.get_by_role("textbox", name="Text")).to_have_value("entirely new words 77")
 
 
-def test_hostile_text_is_shown_and_never_run(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_hostile_text_is_shown_and_never_run(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, app_url)
     write(page, HOSTILE)
     expect(page.locator(".token-view").get_by_text("onerror").first).to_be_visible()
@@ -89,16 +62,16 @@ def test_hostile_text_is_shown_and_never_run(watched: tuple[Page, list[str]], ap
     page.wait_for_timeout(500)
 
 
-def test_hostile_links_are_shown_and_never_run(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_hostile_links_are_shown_and_never_run(watched: Page, app_url: str) -> None:
+    page = watched
     page.goto(f"{app_url}/?teacher={quote(HOSTILE)}&text={quote(HOSTILE)}")
     expect(page.get_by_text("No tokenizer is called")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(500)
     expect(page.get_by_role("textbox", name="Text")).to_have_value(HOSTILE)
 
 
-def test_each_sample_is_drawn(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_each_sample_is_drawn(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, app_url)
     for sample in SAMPLES[1:4]:
         page.get_by_role("combobox", name="Sample").click()
@@ -106,8 +79,8 @@ def test_each_sample_is_drawn(watched: tuple[Page, list[str]], app_url: str) -> 
         expect(page.get_by_text(sample.look)).to_be_visible()
 
 
-def test_the_view_keeps_its_form_in_the_address(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_the_view_keeps_its_form_in_the_address(watched: Page, app_url: str) -> None:
+    page = watched
     open_page(page, app_url)
     page.locator(".token-view").get_by_text("Beside", exact=True).click()
     page.wait_for_url("**layout=beside**")
@@ -115,8 +88,8 @@ def test_the_view_keeps_its_form_in_the_address(watched: tuple[Page, list[str]],
     page.wait_for_url("**form=raw**")
 
 
-def test_the_three_files_can_be_saved(watched: tuple[Page, list[str]], app_url: str, tmp_path: Path) -> None:
-    page, _ = watched
+def test_the_three_files_can_be_saved(watched: Page, app_url: str, tmp_path: Path) -> None:
+    page = watched
     open_page(page, f"{app_url}/?text={quote(HOSTILE)}")
     page.get_by_role("button", name="Save").click()
     for label, name in (("Page (HTML", "x.html"), ("Alignment (JSON)", "x.json"), ("Chunks (CSV)", "x.csv")):
@@ -129,8 +102,8 @@ def test_the_three_files_can_be_saved(watched: tuple[Page, list[str]], app_url: 
     expect(page.locator(".token-view").get_by_text("onerror").first).to_be_visible()
 
 
-def test_the_page_follows_the_keyboard(watched: tuple[Page, list[str]], app_url: str) -> None:
-    page, _ = watched
+def test_the_page_follows_the_keyboard(watched: Page, app_url: str) -> None:
+    page = watched
     page.set_viewport_size({"width": 1440, "height": 640})
     open_page(page, app_url)
     page.locator(".token-view").get_by_text("Hundreds", exact=True).first.click()
