@@ -223,7 +223,7 @@ def _with_config(content: bytes, configs: Mapping[str, bytes], *, name: str, sou
 
 
 def _head_size(config: Mapping[str, Any]) -> int:
-    """How many logits the model's head has, 0 where its config.json doesn't say so credibly. A multimodal one says it inside.
+    """How many logits the model's head has, 0 where its config.json doesn't say it. A multimodal one says it inside.
 
     >>> _head_size({"vocab_size": 5}), _head_size({"text_config": {"vocab_size": 7}}), _head_size({"vocab_size": "x"})
     (5, 7, 0)

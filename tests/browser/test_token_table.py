@@ -112,20 +112,6 @@ def chosen(page: Page, token: int) -> Locator:
     return page.locator(".body .chosen")
 
 
-def milliseconds(page: Page, act: str, token: int) -> int:
-    """From an act in the browser until the row of `token` is drawn there."""
-    return page.locator(".grid").evaluate(
-        """async (grid, [act, token]) => {
-            const ids = () => [...grid.querySelectorAll(".body .cell:nth-child(2)")].map((cell) => cell.textContent);
-            const start = performance.now();
-            new Function("grid", act)(grid);
-            while (!ids().includes(token)) await new Promise((then) => requestAnimationFrame(then));
-            return Math.round(performance.now() - start);
-        }""",
-        [act, str(token)],
-    )
-
-
 def test_of_two_hundred_thousand_rows_a_few_are_drawn(opened: Callable[..., Page]) -> None:
     page = opened()
     assert rows_in_sight(page)[:3] == ["0", "1", "2"]
@@ -269,15 +255,6 @@ def test_text_stands_out_from_a_plain_and_from_a_chosen_row(opened: Callable[...
     }""")
     assert len(ratios) == 10
     assert min(ratios) >= 7
-
-
-def test_rows_come_after_a_load_a_sort_and_a_scroll(opened: Callable[..., Page]) -> None:
-    start = time.perf_counter()
-    page = opened()
-    print(f"\nload to rows {1000 * (time.perf_counter() - start):.0f} ms")
-    scrolled = milliseconds(page, "grid.scrollTop = 2_800_000", 100_003)
-    sorted_by = milliseconds(page, "grid.querySelectorAll('button')[1].click()", 199_999)
-    print(f"scroll to rows {scrolled} ms, sort to rows {sorted_by} ms")
 
 
 def test_headers_sort_upwards_first_and_numbers_downwards(mount: Callable[..., None], page: Page) -> None:
