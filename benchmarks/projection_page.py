@@ -43,9 +43,9 @@ async ([act, seen, limit]) => {
   }
 }
 """
-LINK = 'document.querySelector("a[href$=\'/projection\']").click()'
+LINK = "document.querySelector(\"a[href$='/projection']\").click()"
 FIRST_ROW = 'table()?.querySelector(".body .row:not(.awaited)")?.textContent ?? null'
-TOTAL = 'table()?.textContent.match(/of [\\d,]+/)?.[0] ?? null'
+TOTAL = "table()?.textContent.match(/of [\\d,]+/)?.[0] ?? null"
 CARD = '[...document.querySelectorAll("h3")].map((h) => h.textContent).find((t) => t.startsWith("Row")) ?? null'
 
 
@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
 def _measure(page: Page, url: str, repeats: int) -> list[Row]:
     _to_alignment(page, url)
     cold = _waited(page, LINK, FIRST_ROW)
-    opened = [_reopened(page, url) for _ in range(repeats)]
+    opened = [_reopened(page) for _ in range(repeats)]
     page.wait_for_timeout(1000)
     return [
         Row("open, cold", round(cold), round(cold), round(cold)),
@@ -98,7 +98,7 @@ def _to_alignment(page: Page, url: str) -> None:
     page.wait_for_timeout(1500)
 
 
-def _reopened(page: Page, url: str) -> float:
+def _reopened(page: Page) -> float:
     page.get_by_role("link", name="Alignment", exact=True).click()
     page.locator(".token-view").wait_for(timeout=STEP_SECONDS * 1000)
     page.wait_for_timeout(1500)

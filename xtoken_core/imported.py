@@ -12,7 +12,7 @@ import numpy as np
 
 from xtoken_core.errors import ProjectionError
 from xtoken_core.matrix import MAX_TOP_K, Floats, Projection, Rule, side_of
-from xtoken_core.projection import canonical, heaviest
+from xtoken_core.projection import canonical, heaviest, stored
 from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
 
@@ -69,11 +69,10 @@ def _heaviest_first(teacher: Tokenizer, ids: Ints, weights: Floats) -> tuple[Int
     _check_weights(mass)
     _check_ids(teacher, ids)
     mass[ids == PADDING] = 0
-    merged_ids, merged = heaviest(ids, mass, ids.shape[1])
     with np.errstate(over="ignore"):
-        found = merged.astype(np.float32)
-    _check_weights(found)  # sums of numbers that are finite
-    return merged_ids.astype(np.int32), found
+        merged_ids, merged = stored(*heaviest(ids, mass))
+    _check_weights(merged)  # sums of numbers that are finite
+    return merged_ids, merged
 
 
 def _check_weights(mass: Floats) -> None:

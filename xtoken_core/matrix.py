@@ -230,7 +230,7 @@ class Columns:
 
 
 def _starts(lengths: Ints) -> Ints:
-    return np.concatenate(([0], np.cumsum(lengths)))
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
 
 
 def check_pair(projection: Projection, student: Tokenizer, teacher: Tokenizer) -> None:

@@ -175,15 +175,15 @@ def _by_length(left: Sequence[int], spelled: Sequence[list[int]]) -> Iterator[tu
 
 def _set_pieces(rows: _Rows, here: Ints, pieces: Ints) -> None:
     """rows [n] get pieces [n, l] with weights β·γ^i, of which the heaviest K stay and are made to sum to 1."""
-    weights = pieces_weights(pieces.shape[1], rows.options)[: rows.options.max_pieces]
-    kept = pieces[:, : rows.options.max_pieces]
-    ids, mass = heaviest(kept, np.broadcast_to(weights, kept.shape), rows.options.top_k)
-    sums = mass.sum(axis=1, keepdims=True)
-    columns = slice(0, ids.shape[1])
-    rows.weights[here, columns] = mass / sums
-    rows.ids[here, columns] = np.where(rows.weights[here, columns] > 0, ids, 0)  # γ may be too small for a float32
+    most, top_k = rows.options.max_pieces, rows.options.top_k
+    weights = pieces_weights(pieces.shape[1], rows.options)
+    kept = pieces[:, :most]
+    ids, mass = heaviest(kept, np.broadcast_to(weights[:most], kept.shape))
+    places = slice(0, min(top_k, ids.shape[1]))
+    sums = mass[:, places].sum(axis=1, keepdims=True)
+    rows.ids[here, places], rows.weights[here, places] = stored(ids[:, places], mass[:, places] / sums)
     rows.rules[here] = Rule.MULTI
-    rows.trimmed[here] = np.maximum(1 - sums[:, 0], 0)
+    rows.trimmed[here] = mass[:, top_k:].sum(axis=1) + weights[most:].sum()
 
 
 def pieces_weights(pieces: int, options: Options) -> Floats:
@@ -196,14 +196,19 @@ def pieces_weights(pieces: int, options: Options) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def heaviest(ids: Ints, weights: Floats, top_k: int) -> tuple[Ints, Floats]:
-    """ids [n, l] with weights [n, l] -> the K heaviest a row, [n, min(l, K)]; an id that comes twice counts once."""
+def heaviest(ids: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """ids [n, l] with weights [n, l], a row's heaviest first; of an id that comes twice the second weighs nothing."""
     mass = np.array(weights, np.float64)
     for later in range(1, ids.shape[1]):
         for earlier in range(later):
             again = ids[:, earlier] == ids[:, later]
             mass[:, earlier] += np.where(again, mass[:, later], 0)
             mass[again, later] = 0
-    order = np.argsort(-mass, axis=1, kind="stable")[:, :top_k]
-    mass = np.take_along_axis(mass, order, axis=1)
-    return np.take_along_axis(ids, order, axis=1), mass
+    order = np.argsort(-mass, axis=1, kind="stable")
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(mass, order, axis=1)
+
+
+def stored(ids: Ints, weights: Floats) -> tuple[Ints, Floats]:
+    """As W holds them: int32 and float32, and no id where the weight is 0, or too small for a float32."""
+    narrow = weights.astype(np.float32)
+    return np.where(narrow > 0, ids, 0).astype(np.int32), narrow
