@@ -1,12 +1,13 @@
+r"""
+What kind of token each token of a vocabulary is: every one is in exactly one category, by the rules in one table.
+
+    "7" one digit    " the" word    "ing" part of a word    "的" Chinese    "():" punctuation    ".get(" code
+
+A token is told by the text it stands for, from its first to its last character. Of several rules that fit, the first
+counts.
 """
-What kind of token each token of a vocabulary is: every one is in exactly one category.
 
-    "7" one digit    " the" word    "ing" part of a word    "的" CJK    "():" punctuation    "x1" mixed
-
-A token is told by the text it stands for; a leading space makes a word of letters and changes no other category.
-"""
-
-from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -19,25 +20,46 @@ from xtoken_core.vocab import EMPTY, UNUSED, Vocabulary
 
 
 class Category(IntEnum):
-    """Each with the tokens that it holds."""
+    """In the order of `RULES`, which says what each holds."""
 
-    ONE_DIGIT = 0  # "7" "²": 0 … 9 and ¹ ² ³, as the published counts have it
-    TWO_DIGITS = 1  # "42": ASCII, without a space
-    THREE_DIGITS = 2  # "201"
-    OTHER_NUMBER = 3  # " 7" "2024" "½" "٣" "１０": nothing but numbers and a leading space
-    ASCII_PUNCTUATION = 4  # "." "{" "+": one of the 32
-    OTHER_PUNCTUATION = 5  # " ." "()" ");\n" "—" " €": no letter, no number
-    EMOJI = 6  # "😀" " 👍🏽" "❤️"
-    WHITESPACE = 7  # " " "\n\n" "\t\t": also no-break and ideographic spaces
-    CONTROL = 8  # "\x00" and the zero-width space: invisible, but not blank
-    LATIN_WORD = 9  # " the" " São": a leading space, then Latin letters
-    LATIN_PART = 10  # "the" "ing" "ß": Latin letters
-    CJK = 11  # "的" "です" " 한국": Han, Kana, Bopomofo or Hangul
-    OTHER_SCRIPT = 12  # " мир" "ال" "हि": letters of other scripts, or of several
-    MIXED = 13  # ".get" "'s" "x1" "1.0" "的，": letters or numbers with something else; much of it is code
-    PART_CHARACTER = 14  # E2 80, or " " and F0 9F: with bytes that are no whole character
-    SPECIAL = 15  # <|begin_of_text|>
-    UNUSED = 16  # an id without a token, or a token without bytes
+    ONE_DIGIT = 0
+    TWO_DIGITS = 1
+    THREE_DIGITS = 2
+    LONG_DIGITS = 3
+    OTHER_DIGITS = 4
+    NUMBER = 5
+    ASCII_PUNCTUATION = 6
+    WHITESPACE = 7
+    PUNCTUATION_RUN = 8
+    EMOJI = 9
+    CONTROL = 10
+    SYMBOL = 11
+    LATIN_MARKED = 12
+    CODE = 13
+    MIXED = 14
+    LATIN_WORD = 15
+    LATIN_PART = 16
+    CYRILLIC = 17
+    GREEK = 18
+    ARABIC = 19
+    HEBREW = 20
+    ARMENIAN = 21
+    GEORGIAN = 22
+    DEVANAGARI = 23
+    BENGALI = 24
+    GUJARATI = 25
+    TAMIL = 26
+    TELUGU = 27
+    KANNADA = 28
+    MALAYALAM = 29
+    THAI = 30
+    HAN = 31
+    KANA = 32
+    HANGUL = 33
+    OTHER_SCRIPT = 34
+    PART_CHARACTER = 35
+    SPECIAL = 36
+    UNUSED = 37
 
     @property
     def label(self) -> str:
@@ -47,69 +69,130 @@ class Category(IntEnum):
     @property
     def title(self) -> str:
         """The name in words, for the page."""
-        return _TITLES[self]
+        return RULES[self].title
 
 
-_TITLES: Mapping[Category, str] = {
-    Category.ONE_DIGIT: "one digit",
-    Category.TWO_DIGITS: "two digits",
-    Category.THREE_DIGITS: "three digits",
-    Category.OTHER_NUMBER: "other numbers",
-    Category.ASCII_PUNCTUATION: "one ASCII punctuation mark",
-    Category.OTHER_PUNCTUATION: "other punctuation and symbols",
-    Category.EMOJI: "emoji",
-    Category.WHITESPACE: "whitespace only",
-    Category.CONTROL: "control and invisible characters",
-    Category.LATIN_WORD: "Latin word with a leading space",
-    Category.LATIN_PART: "Latin word part",
-    Category.CJK: "Chinese, Japanese, Korean",
-    Category.OTHER_SCRIPT: "other scripts",
-    Category.MIXED: "mixed text and code",
-    Category.PART_CHARACTER: "part of a character",
-    Category.SPECIAL: "special token",
-    Category.UNUSED: "unused id",
-}
+@dataclass(frozen=True, slots=True)
+class CategoryRule:
+    """What a category holds. rule: in words, for the table. examples: whole tokens, spaces and all.
+
+    pattern: the same rule as code, RE2 over the whole token; empty where bytes or the token's role decide, and there
+    an example is what the page writes for such a token.
+    """
+
+    category: Category
+    title: str
+    rule: str
+    examples: tuple[str, ...]
+    pattern: str = ""
+
 
 _BLANK = r"\p{Z}\t-\r\x{85}"
+_MARK = r"!-/:-@\[-`{-~"  # the 32 of ASCII
 _PICTURE = r"\x{1F000}-\x{1FAFF}"  # nearly all emoji; an older sign becomes one by the selector FE0F
-_SELECTED = r"[©®\x{203C}-\x{3299}]\x{FE0F}"
+_SELECTED = r"[©®\x{203C}-\x{3299}]\x{FE0F}|[0-9#*]\x{FE0F}?\x{20E3}"
 _JOINED = r"♀♂\x{200D}\x{FE0F}"
-_CJK = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}ー"
-
-# RE2, over whole characters; of several patterns that fit, the first counts
-_PATTERNS: Mapping[Category, str] = {
-    Category.ONE_DIGIT: "[0-9¹²³]",
-    Category.TWO_DIGITS: "[0-9]{2}",
-    Category.THREE_DIGITS: "[0-9]{3}",
-    Category.OTHER_NUMBER: r" ?\p{N}+",
-    Category.ASCII_PUNCTUATION: r"[!-/:-@\[-`{-~]",
-    Category.WHITESPACE: rf"[{_BLANK}]+",
-    Category.EMOJI: rf" ?([{_PICTURE}]|{_SELECTED})([{_PICTURE}{_JOINED}]|{_SELECTED})*",
-    Category.CONTROL: rf"[\p{{C}}{_BLANK}]+",
-    Category.OTHER_PUNCTUATION: rf"[\p{{P}}\p{{S}}\p{{C}}{_BLANK}\x{{FE0F}}\x{{20E3}}]+",
-    Category.LATIN_WORD: r" \p{Latin}[\p{Latin}\p{M}]*",
-    Category.LATIN_PART: r"\p{Latin}[\p{Latin}\p{M}]*",
-    Category.CJK: rf"[ \x{{3000}}]?[{_CJK}][{_CJK}\p{{M}}]*",
-    Category.OTHER_SCRIPT: r" ?[\p{L}\p{M}\x{200C}\x{200D}]+",
-}
+_BESIDE_DIGITS = rf"{_BLANK}+−±.,:/'’٫٬%‰\-"
+_LETTER = r"\p{L}\p{M}\x{200C}\x{200D}"  # Indic and Persian words hold the two joiners
+_LATIN = r"\p{Latin}[\p{Latin}\p{M}]*"
+_KANA = r"\p{Hiragana}\p{Katakana}ーｰ"
 
 
-def categories(vocabulary: Vocabulary) -> Ints:
-    """[V] uint8, the `Category` of each token.
+def _script(category: Category, title: str, examples: tuple[str, ...]) -> CategoryRule:
+    """The letters of one script, which Unicode calls as we call the category."""
+    script = category.label.capitalize()
+    rule = f"Letters and marks of the script {script} alone, with or without a leading space."
+    return CategoryRule(category, title, rule, examples, rf" ?\p{{{script}}}[\p{{{script}}}\p{{M}}\x{{200C}}\x{{200D}}]*")
 
-    >>> from xtoken_core import catalog
-    >>> of = categories(catalog.load("gpt2").vocabulary)
-    >>> [Category(of[token]).title for token in (22, 262, 1264)]  # "7", " the", "201"
-    ['one digit', 'Latin word with a leading space', 'three digits']
-    """
-    tokens = vocabulary.tokens()
-    whole = np.fromiter(map(is_whole, tokens), bool, len(tokens))
-    texts = column([data if is_whole(data) else b"" for data in tokens], pa.string())
-    found = np.full(len(tokens), Category.MIXED, np.uint8)
-    for category, pattern in reversed(list(_PATTERNS.items())):
-        matches = pc.match_substring_regex(texts, f"^(?:{pattern})$")
-        found[matches.to_numpy(zero_copy_only=False)] = category
-    found[~whole] = Category.PART_CHARACTER
-    for token, role in vocabulary.roles.items():
-        found[token] = Category.UNUSED if role in (UNUSED, EMPTY) else Category.SPECIAL
-    return found
+
+RULES: tuple[CategoryRule, ...] = (
+    CategoryRule(
+        Category.ONE_DIGIT,
+        "one digit",
+        "One ASCII digit, or one of ¹ ² ³, which the published counts include.",
+        ("7", "²"),
+        "[0-9¹²³]",
+    ),
+    CategoryRule(Category.TWO_DIGITS, "two digits", "Two ASCII digits and nothing else.", ("00", "42"), "[0-9]{2}"),
+    CategoryRule(
+        Category.THREE_DIGITS, "three digits", "Three ASCII digits and nothing else.", ("000", "201"), "[0-9]{3}"
+    ),
+    CategoryRule(
+        Category.LONG_DIGITS,
+        "four and more digits",
+        "Four or more ASCII digits and nothing else.",
+        ("2024", "00000000"),
+        "[0-9]{4,}",
+    ),
+    CategoryRule(
+        Category.OTHER_DIGITS,
+        "other digits",
+        "Digits and numerals of which at least one isn't ASCII, and nothing else.",
+        ("٣", "１０", "½"),
+        r"\p{N}+",
+    ),
+    CategoryRule(
+        Category.NUMBER,
+        "number with a sign, a separator or a space",
+        "At least one digit or numeral; beside those only + - − ± . , : / ' ’ ٫ ٬ % ‰ and white space.",
+        (" 7", "3.14", "-5"),
+        rf"[{_BESIDE_DIGITS}]*\p{{N}}[\p{{N}}{_BESIDE_DIGITS}]*",
+    ),
+    CategoryRule(
+        Category.ASCII_PUNCTUATION,
+        "one ASCII punctuation mark",
+        "One of the 32 marks and signs of ASCII.",
+        (".", "{", "+"),
+        f"[{_MARK}]",
+    ),
+    CategoryRule(
+        Category.WHITESPACE,
+        "whitespace only",
+        "Spaces of any kind, tabs and line ends, and nothing else.",
+        (" ", "\n\n", "\t\t"),
+        f"[{_BLANK}]+",
+    ),
+    CategoryRule(
+        Category.PUNCTUATION_RUN,
+        "run of ASCII punctuation",
+        "Marks and signs of ASCII, several, or with white space around or between them.",
+        ("());", " .", ");\n"),
+        f"[{_MARK}{_BLANK}]+",
+    ),
+    CategoryRule(
+        Category.EMOJI,
+        "emoji",
+        "One or several emoji, with or without a leading space.",
+        ("😀", " 👍🏽", "❤️"),
+        rf" ?(?:[{_PICTURE}]|{_SELECTED})(?:[{_PICTURE}{_JOINED}]|{_SELECTED})*",
+    ),
+    CategoryRule(
+        Category.CONTROL,
+        "control and invisible characters",
+        "Characters of Unicode's group C, such as NUL and the zero-width space, with or without white space.",
+        ("\x00", "\u200b"),
+        rf"[\p{{C}}{_BLANK}]+",
+    ),
+    CategoryRule(
+        Category.SYMBOL,
+        "other punctuation and symbols",
+        "No letter and no digit; at least one mark or sign beyond ASCII.",
+        ("—", " €", "。"),
+        rf"[\p{{P}}\p{{S}}\p{{C}}{_BLANK}\x{{FE0F}}\x{{20E3}}]+",
+    ),
+    CategoryRule(
+        Category.LATIN_MARKED,
+        "Latin letters with an apostrophe or a hyphen",
+        "Latin letters and ' ’ or - before, between or behind them; with or without a leading space.",
+        ("'s", " don't", "-based"),
+        rf" ?(?:{_LATIN})?(?:['’\-]{_LATIN})+| ?{_LATIN}['’\-]",
+    ),
+    CategoryRule(
+        Category.CODE,
+        "code-like",
+        "ASCII alone, at least one letter or digit: letters with marks, letters with digits, digits with other marks "
+        "than above, or any of these with white space that is more than a leading space.",
+        (".get(", "x1", "\\tif"),
+        rf"{_ASCII}*(?:[A-Za-z]{_ASCII}*[^A-Za-z]|[0-9]){_ASCII}*|{_ASCII}*[^A-Za-z ]{_ASCII}*[A-Za-z]{_ASCII}*",
+    ),
+)
