@@ -18,6 +18,7 @@ try:
     gold = cached.aligned(student, teacher, inputs.text(), *inputs.specials(), "surface") if inputs.gold() else None
 except XTokenError as error:
     show_error(str(error))
+    pair.ask_to_read()
     pair.nothing_to_save(save)
     link.write(link.current(AlignmentLink))
     st.stop()

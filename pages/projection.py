@@ -34,6 +34,7 @@ try:
     prepared = cached.prepared(student, teacher, projection_inputs.options(), st.session_state.threshold)
 except XTokenError as error:
     show_error(str(error))
+    pair.ask_to_read()
     pair.nothing_to_save(save)
     link.write(link.current(ProjectionLink))
     st.stop()

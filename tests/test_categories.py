@@ -12,7 +12,7 @@ from tests.handmade import added, byte_level, read
 from tests.hurt import HURTING
 from tests.real import load
 from xtoken_core import catalog
-from xtoken_core.categories import Category, categories
+from xtoken_core.categories import RULES, Category, CategoryRule, categories
 from xtoken_core.sequence import Ints
 from xtoken_core.vocab import ALPHABET, Vocabulary
 
@@ -22,20 +22,74 @@ BY_HAND: dict[Category, tuple[str, ...]] = {
     Category.ONE_DIGIT: ("0", "7", "¹", "²", "³"),
     Category.TWO_DIGITS: ("00", "42"),
     Category.THREE_DIGITS: ("000", "201"),
-    Category.OTHER_NUMBER: (" 7", " 42", " 201", "2024", "⁴", "½", "٣", "１", "１０", "Ⅵ", "①", "²³"),
+    Category.LONG_DIGITS: ("2024", "00000000"),
+    Category.OTHER_DIGITS: ("⁴", "½", "٣", "１", "１０", "Ⅵ", "①", "²³", "1²", "〇"),
+    Category.NUMBER: (
+        *(
+            " 7",
+            " 42",
+            " 201",
+            " 2024",
+            "3.14",
+            "1,000",
+            "-5",
+            "−5",
+            "+1",
+            "10%",
+            "12:30",
+            "2024-01-01",
+            "1/2",
+            "1'000",
+        ),
+        *("1.", ".5", " ½", "12 ", " 12 ", "1\n", "42\n", "201\n", "\n1", "10\u00a0000", "٣٫٥"),
+    ),
     Category.ASCII_PUNCTUATION: tuple("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
-    Category.OTHER_PUNCTUATION: (" .", "()", ");\n", "…", "—", " €", "。", "、", "★", "\n\n//", "$$", ".\u200b", "·"),
-    Category.EMOJI: ("😀", " 👍🏽", "❤️", "👩‍👩‍👧", "🇩🇪", "🏳️‍🌈", "🤷‍♂️"),
     Category.WHITESPACE: (" ", "  ", "\n", "\r\n", "\t\t", " \n\n", "\u00a0", "\u3000", "\u2028", "\x0b", "\x85"),
+    Category.PUNCTUATION_RUN: ("()", "());", ");\n", " .", "\n\n//", "$$", "- -", "}\n\n", " ("),
+    Category.EMOJI: ("😀", " 👍🏽", "❤️", "👩‍👩‍👧", "🇩🇪", "🏳️‍🌈", "🤷‍♂️", "1\ufe0f\u20e3"),
     Category.CONTROL: ("\x00", "\x1b", "\u200b", "\ufeff", " \u200b", "\ue000", "\u200d", "\x7f"),
+    Category.SYMBOL: ("…", "—", " €", "。", "、", "★", ".\u200b", "·", "”)", "۔"),
     Category.LATIN_WORD: (" the", " The", " I", " São", " ñ", " e\u0301", " ß"),
     Category.LATIN_PART: ("the", "ing", "B", "é", "camelCase", "e\u0301", "ﬁ", "ª"),
-    Category.CJK: ("的", "です", "データ", " 한국", "々", "ㄅ", "\u3000本", "한국어", "か\u3099"),
-    Category.OTHER_SCRIPT: (" мир", "ال", "हि", "ни", "λ", " Ω", "क्\u200d", "\u0301", "日a", "xд", "µ"),
-    Category.MIXED: (
-        *(".get", "'s", "x1", "1.0", "的，", " don't", "_id", "10%", "a b", "\tif", " (x", "  the", "1\ufe0f\u20e3"),
-        *("\nthe", "the\n", "12 ", " 12 ", "1\n", "42\n", "201\n", ".a", "2月", "a\x00"),
+    Category.LATIN_MARKED: ("'s", " don't", "-based", "’re", "l'", " d’", "e-mail", " vis-à-vis", "well-"),
+    Category.CODE: (
+        *(
+            ".get",
+            ".get(",
+            "_id",
+            "get_name",
+            "x1",
+            "\tif",
+            " (x",
+            "  the",
+            "\nthe",
+            "the\n",
+            "a b",
+            ".a",
+            "$1",
+            "a--b",
+        ),
+        *("(1", "camelCase(", "</div", "#include", "'s'"),
     ),
+    Category.MIXED: ("的，", "2月", "“How", "a\x00", "हि१", "я-", "7\x00", "é(", "\u00a0a", "  мир", "ا۔", "a²"),
+    Category.CYRILLIC: (" мир", "ни", "и\u0306"),
+    Category.GREEK: (" Ω", "λ", " και"),
+    Category.ARABIC: ("ال", " من", "\u064eو", "می\u200cخواهم"),
+    Category.HEBREW: (" של", "ים"),
+    Category.ARMENIAN: (" եւ",),
+    Category.GEORGIAN: (" და",),
+    Category.DEVANAGARI: ("हि", "क्\u200d"),
+    Category.BENGALI: ("কে",),
+    Category.GUJARATI: ("ના",),
+    Category.TAMIL: ("கள்",),
+    Category.TELUGU: ("లు",),
+    Category.KANNADA: ("ಗಳು",),
+    Category.MALAYALAM: ("ന്ന",),
+    Category.THAI: ("ที่", "การ"),
+    Category.HANGUL: (" 한국", "한국어", "\u1112\u1161"),
+    Category.HAN: ("的", "々", "\u3000本", " 中"),
+    Category.KANA: ("です", "データ", "か\u3099", "食べ", "\u3000の", "ー"),
+    Category.OTHER_SCRIPT: ("አማ", "\u0301", "日a", "xд", "µ", "ㄅ", "한日"),
 }
 
 
@@ -61,6 +115,21 @@ def test_a_token_picked_by_hand_is_in_its_category(category: Category) -> None:
     )
 
 
+def test_every_category_of_text_has_tokens_picked_by_hand() -> None:
+    assert list(BY_HAND) == [rule.category for rule in RULES if rule.pattern]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.pattern], ids=lambda rule: rule.category.label)
+def test_the_examples_of_the_table_are_in_their_category(rule: CategoryRule) -> None:
+    assert 1 <= len(rule.examples) <= 3
+    assert [category_of(text.encode()) for text in rule.examples] == [rule.category] * len(rule.examples)
+
+
+def test_the_table_has_every_category_once_in_order() -> None:
+    assert [rule.category for rule in RULES] == list(Category)
+    assert all(rule.rule.endswith(".") for rule in RULES)
+
+
 @pytest.mark.parametrize(
     "token", [b"\xe2\x80", b"\x80", b" \xf0\x9f", b"ab\xc3", b"7\xff", b"\xc0\x80", b"\xed\xa0\x80"]
 )
@@ -84,6 +153,7 @@ def test_a_special_token_and_an_unused_id_are_told_by_their_role() -> None:
         (Category.ONE_DIGIT, 13),
         (Category.TWO_DIGITS, 100),
         (Category.THREE_DIGITS, 1000),
+        (Category.LONG_DIGITS, 0),
         (Category.ASCII_PUNCTUATION, 32),
         (Category.SPECIAL, 256),
         (Category.UNUSED, 0),
@@ -114,6 +184,12 @@ def test_real_tokens_are_where_a_slow_reading_puts_them(name: str) -> None:
         Category.ONE_DIGIT: re.compile("[0-9¹²³]"),
         Category.TWO_DIGITS: re.compile("[0-9]{2}"),
         Category.THREE_DIGITS: re.compile("[0-9]{3}"),
+        Category.LONG_DIGITS: re.compile("[0-9]{4,}"),
+        Category.CODE: re.compile(
+            r"(?=.*[0-9A-Za-z])(?! ?[A-Za-z]+$)(?! ?[A-Za-z]*(['-][A-Za-z]+)+$)(?! ?[A-Za-z]+['-]$)"
+            r"(?![0-9+.,:/'%\s-]+$)[ -~\t-\r]+",
+            re.DOTALL,
+        ),
         Category.ASCII_PUNCTUATION: re.compile(r"[!-~](?<![0-9A-Za-z])"),
         Category.WHITESPACE: re.compile(r"[^\S\x1c-\x1f]+"),  # four controls are blank to Python
     }

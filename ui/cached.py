@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import streamlit as st
-from xtoken_core.compare import compare
 
 from xtoken_core import browse, catalog, common_set, projection_file
 from xtoken_core.alignment import Scoring, align
 from xtoken_core.browse import Listing
 from xtoken_core.common_set import CommonSet
+from xtoken_core.compare import compare
 from xtoken_core.matrix import Columns, Options, Projection, check_pair
 from xtoken_core.sequence import Ints
 from xtoken_core.spans import Alignment
@@ -19,7 +19,7 @@ ZIP = b"PK"
 
 def _identity(tokenizer: Tokenizer) -> tuple[object, ...]:
     """The same file may have other roles beside another config."""
-    return tokenizer.name, tokenizer.sha256, *sorted(tokenizer.vocabulary.roles.items())
+    return tokenizer.name, tokenizer.sha256, *sorted(tokenizer.vocabulary.specials().items())
 
 
 @st.cache_resource(max_entries=12, show_spinner="Reading the tokenizer …")
@@ -91,8 +91,8 @@ def _listing(tokenizer: Tokenizer) -> Listing:
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the file …", hash_funcs={Tokenizer: _identity})
 def read_projection(name: str, content: bytes, student: Tokenizer, teacher: Tokenizer) -> Projection:
-    """A W from a user's file, for this pair: NeMo-RL's is a zip archive, ours isn't."""
-    if not content.startswith(ZIP):
+    """A W from a user's file, for this pair: NeMo-RL's is a zip archive called .pt, ours is neither."""
+    if not (content.startswith(ZIP) or name.lower().endswith(".pt")):
         projection = projection_file.load(content, name)
         check_pair(projection, student, teacher)
         return projection

@@ -2,13 +2,12 @@
 
 import numpy as np
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ui import cached, pair, projection_figures
 from ui import projection_tables as tables
 from ui.cached import Prepared
 from ui.figures import show
-from ui.messages import show_error, show_lines
+from ui.messages import show_error, show_lines, show_plain
 from ui.projection_view import table, write_link
 from ui.token_table import Column
 from xtoken_core.compare import Difference
@@ -31,29 +30,39 @@ COLUMNS = (
 @st.fragment
 def compare(prepared: Prepared) -> None:
     """The file's W beside ours: how many rows differ, why, and which."""
-    file = st.file_uploader(
+    st.file_uploader(
         f"A W for this pair: ours (.safetensors) or NeMo-RL's (.pt), up to {MAX_FILE_BYTES // pair.MIB} MiB",
         type=["safetensors", "pt"],
         key="their_file",
         max_upload_size=MAX_FILE_BYTES // pair.MIB,
+        on_change=_keep_file,
     )
     write_link(prepared)
+    file = st.session_state.get("theirs")  # stays while the reader looks at other views
     if file is None:
         st.caption(
             "Open a W that another tool made for the same two tokenizers, and see which rows differ from the one "
             "built here and why. Save gives you files to try it with."
         )
         return
+    name, content = file
+    show_plain(f"Compared with {name}, {len(content):,} bytes.")
     try:
-        theirs, reasons = _read(prepared, file)
+        theirs, reasons = _read(prepared, name, content)
     except XTokenError as error:
         show_error(str(error))
         return
     _differences(prepared, theirs, reasons)
 
 
-def _read(prepared: Prepared, file: UploadedFile) -> tuple[Projection, Ints]:
-    theirs = cached.read_projection(file.name, file.getvalue(), prepared.student, prepared.teacher)
+def _keep_file() -> None:
+    file = st.session_state.their_file
+    if file is not None:
+        st.session_state.theirs = file.name, file.getvalue()
+
+
+def _read(prepared: Prepared, name: str, content: bytes) -> tuple[Projection, Ints]:
+    theirs = cached.read_projection(name, content, prepared.student, prepared.teacher)
     return theirs, cached.differences(prepared.projection, theirs, prepared.student, prepared.teacher)
 
 
@@ -65,8 +74,15 @@ def _differences(prepared: Prepared, theirs: Projection, reasons: Ints) -> None:
         st.markdown(f"**{chart.finding}**")
         return
     show(chart.figure, "Bars of rows by the reason why they differ", chart.finding)
+    if 2 * sum(counted[reason] for reason in found) > len(reasons):
+        st.caption("Most rows differ. A .pt doesn't say for which tokenizers it was made: this one may be for others.")
     shown = st.multiselect(
-        "Show", found, format_func=lambda reason: reason.title, key="reasons", placeholder="all reasons"
+        "Show",
+        found,
+        format_func=lambda reason: reason.title,
+        key="reasons",
+        placeholder="all reasons",
+        persist_state="session",
     )
     tokens = np.flatnonzero(np.isin(reasons, [reason.value for reason in shown or found]))
     chosen = st.session_state.row
@@ -84,7 +100,7 @@ def _cells(prepared: Prepared, theirs: Projection, reasons: Ints, tokens: Ints) 
         [
             tables.token_text(prepared.student, token),
             str(token),
-            Difference(int(reasons[token])).title,
+            Difference(int(reasons[token])).label.replace("_", " "),
             *tables.entry_cells(prepared.teacher, prepared.projection, token),
             *tables.entry_cells(prepared.teacher, theirs, token),
         ]
@@ -95,7 +111,7 @@ def _cells(prepared: Prepared, theirs: Projection, reasons: Ints, tokens: Ints) 
 def _both(prepared: Prepared, theirs: Projection, token: int, reason: Difference) -> None:
     """The chosen row on both sides."""
     st.subheader(f"Row {token:,}: {reason.title}")
-    show_lines(tables.told(prepared.student, token))
+    show_lines(tables.told(prepared.student, prepared.student_listing, token))
     sides = zip(st.columns(2), (("ours", prepared.projection), ("from the file", theirs)), strict=True)
     for place, (name, projection) in sides:
         with place:

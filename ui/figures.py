@@ -28,7 +28,7 @@ SHAPE_WORDS = {
     Shape.TEACHER_GAP: "only teacher tokens",
 }
 PLAIN = "#56B4E9"
-MOST_IN_LABEL = 40
+MOST_IN_LABEL = 64
 
 
 def shape_name(shape: Shape) -> str:

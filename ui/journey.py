@@ -10,6 +10,8 @@ from typing import NoReturn
 import streamlit as st
 
 from ui.router import ALIGNMENT, PROJECTION
+from xtoken_core.alignment import align
+from xtoken_core.tokenizer import Tokenizer
 
 MOST_CARRIED = 200  # token ids that one step takes along
 
@@ -38,10 +40,13 @@ def _show_tokens(view: str, choice: str, tokens: Sequence[int]) -> None:
     state[choice] = distinct[0]
 
 
-def to_text(text: str) -> NoReturn:
-    """To the alignment of a text."""
+def to_text(text: str, student: Tokenizer, teacher: Tokenizer) -> NoReturn:
+    """To the alignment of a text, the first chunk that spells some of it chosen."""
     state = st.session_state
-    state.text, state.chunk, state.sample = text, None, None
+    sides = student.encode(text, special=state.student_special), teacher.encode(text, special=state.teacher_special)
+    aligned = align(*sides)
+    spelling = (k for k, chunk in enumerate(aligned) if aligned.bytes_of(chunk)[0])
+    state.text, state.chunk, state.sample = text, next(spelling, None), None
     st.switch_page(ALIGNMENT)
 
 

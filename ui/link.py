@@ -65,7 +65,7 @@ class Link:
         """The address's parameters: the pair with its hashes always, all else where it isn't the default."""
         default = type(self)()
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown = {name: value for name, value in values.items() if value != getattr(default, name)}
+        shown = {name: value for name, value in values.items() if value not in (None, getattr(default, name))}
         shown |= {"student": self.student, "teacher": self.teacher}
         text = shown.pop("text", None)
         for name in self.FROM_ONE & shown.keys():

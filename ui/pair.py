@@ -2,11 +2,15 @@
 The pair: student and teacher, chosen by name or read from a file. It is the session's and goes along from page to page.
 """
 
+from collections.abc import Sequence
+from hashlib import sha256
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import cached
-from ui.messages import show_error, show_plain, show_warning
+from ui.layout import small
+from ui.messages import show_error, show_lines, show_warning
 from xtoken_core import catalog, llama
 from xtoken_core.errors import TokenizerError, XTokenError
 from xtoken_core.tokenizer import Tokenizer
@@ -48,12 +52,20 @@ def _swap() -> None:
     state.student_special, state.teacher_special = state.teacher_special, state.student_special
     state.row, state.column = state.column, state.row
     state.chunk = state.from_chunk = None
+    forget_ids()
 
 
 def _forget() -> None:
     """What was chosen in another pair: a chunk of its alignment, a row and a column of its W."""
     for choice in ("chunk", "row", "column", "from_chunk"):
         st.session_state[choice] = None
+    forget_ids()
+
+
+def forget_ids() -> None:
+    """A search by id means the ids of one vocabulary, and nothing in another one."""
+    if st.session_state.kind == "id":
+        st.session_state.query = ""
 
 
 def tokenizers() -> tuple[Tokenizer, Tokenizer]:
@@ -79,9 +91,32 @@ def _tokenizer(name: str) -> Tokenizer:
             f"{name.removeprefix(UPLOADED)} was uploaded in another session and stays there. "
             f"Upload it again under Open."
         )
+    if _is_elsewhere(name) and name not in st.session_state.get("agreed", ()):
+        raise TokenizerError(
+            f"The link names {name}, which isn't part of this tool. Press Read it if you know who made the link: "
+            f"a path is read on this machine, any other such name on the model hub."
+        )
     if not name:
         raise TokenizerError("No tokenizer is chosen. Pick one from the list, or name another under Open.")
     return cached.named_tokenizer(name)
+
+
+def _is_elsewhere(name: str) -> bool:
+    """Whether reading it would leave the tool: a path or a hub id. A link mustn't do that by itself."""
+    return name not in catalog.ENTRIES and any(sign in name for sign in "/\\~")
+
+
+def ask_to_read() -> None:
+    """A button for the names that came with a link and would be read elsewhere."""
+    state = st.session_state
+    asked = [name for name in (state.student, state.teacher) if name and _is_elsewhere(name)]
+    waiting = [name for name in asked if name not in state.get("agreed", ())]
+    if waiting:
+        st.button("Read it", on_click=_agree, args=(waiting,))
+
+
+def _agree(names: Sequence[str]) -> None:
+    st.session_state.agreed = [*st.session_state.get("agreed", ()), *names]
 
 
 def open_tokenizer() -> None:
@@ -107,6 +142,7 @@ def open_tokenizer() -> None:
 def _read_typed() -> None:
     name = st.session_state.typed_name.strip()
     if name:
+        _agree([name])
         _use_for_side(name)
 
 
@@ -121,14 +157,22 @@ def _open_tokenizer() -> None:
     note_error("tokenizer", None)
     if file is None:
         return
-    name = f"{UPLOADED}{file.name}"
+    name = _upload_name(file.name, file.getvalue())
     try:
-        cached.uploaded_tokenizer(file.name, file.getvalue())
+        cached.uploaded_tokenizer(name.removeprefix(UPLOADED), file.getvalue())
     except XTokenError as error:
         note_error("tokenizer", error)
         return
     st.session_state.uploads = {**st.session_state.get("uploads", {}), name: file.getvalue()}
     _use_for_side(name)
+
+
+def _upload_name(file_name: str, content: bytes) -> str:
+    """Nearly every file is called tokenizer.json: of two that differ the second carries its hash."""
+    name = f"{UPLOADED}{file_name}"
+    if st.session_state.get("uploads", {}).get(name, content) == content:
+        return name
+    return f"{name} ({sha256(content).hexdigest()[:8]})"
 
 
 def note_error(about: str, error: XTokenError | None) -> None:
@@ -160,8 +204,8 @@ def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
     """Which tokenizers these are: source, licence, hash."""
     if st.session_state.presenter:
         return
-    for line in origins(student, teacher):
-        show_plain(line)
+    with small("origins"):
+        show_lines(origins(student, teacher))
 
 
 def origins(student: Tokenizer, teacher: Tokenizer) -> list[str]:

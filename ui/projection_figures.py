@@ -18,7 +18,7 @@ RULE_WORDS = {
     Rule.EXACT: "a teacher token of the same bytes",
     Rule.MULTI: "several teacher tokens spell it",
     Rule.SPECIAL: "special tokens of the same role",
-    Rule.EMPTY: "nothing: its probability is lost",
+    Rule.EMPTY: "no teacher token stands for it",
 }
 # student tokens of a column, by where each class starts
 REACHED = {0: "none", 1: "1", 2: "2", 3: "3 or 4", 5: "5 to 8", 9: "9 to 32", 33: "33 to 128", 129: "more"}
@@ -71,18 +71,19 @@ def _chart(
 
 
 def by_rule(projection: Projection) -> Chart:
-    """How many rows each rule made."""
+    """How many rows each rule made, the empty ones by what they lack."""
     counts = projection.counts()
-    lost = counts[Rule.EMPTY]
+    lost = counts.pop(Rule.EMPTY)
+    too_long = int(np.count_nonzero((projection.rules == Rule.EMPTY) & (projection.pieces > 0)))
     finding = f"{share(counts[Rule.EXACT], len(projection))} of the rows are exact, " + (
         f"{lost:,} are empty" if lost else "none is empty"
     )
     return _chart(
-        [rule.label for rule in counts],
-        list(counts.values()),
+        [*(rule.label for rule in counts), "empty, too many pieces", "empty, no counterpart"],
+        [*counts.values(), too_long, lost - too_long],
         finding=finding,
         heads=("rule", "rows"),
-        colours=[RULE_COLOURS[rule] for rule in counts],
+        colours=[*(RULE_COLOURS[rule] for rule in counts), *[RULE_COLOURS[Rule.EMPTY]] * 2],
     )
 
 
@@ -91,7 +92,7 @@ def by_pieces(projection: Projection) -> Chart:
     counted = np.bincount(np.minimum(projection.pieces, MOST_PIECES_APART + 1), minlength=MOST_PIECES_APART + 2)
     labels = ["none", *map(str, range(1, MOST_PIECES_APART + 1)), f"more than {MOST_PIECES_APART}"]
     several = int(counted[2:].sum())
-    finding = f"{several:,} student tokens ({share(several, len(projection))}) take several teacher tokens"
+    finding = f"{several:,} student tokens ({share(several, len(projection))}) are spelled with several teacher tokens"
     return _chart(labels, counted.tolist(), finding=finding, heads=("teacher tokens", "rows"))
 
 
@@ -110,7 +111,7 @@ def unreached(columns: Columns, categories: Ints) -> Chart:
     missed = np.bincount(categories[columns.lengths() == 0], minlength=max(Category) + 1)
     found = sorted((category for category in Category if missed[category]), key=lambda category: -missed[category])
     finding = (
-        f"Most of what nothing reaches: {found[0].title}, {share(missed[found[0]], missed.sum())}"
+        f"{share(missed[found[0]], missed.sum())} of what nothing reaches is: {found[0].title}"
         if found
         else "Every teacher token is reached"
     )
@@ -152,7 +153,7 @@ def block(row_labels: Sequence[str], column_labels: Sequence[str], weights: Floa
             y=list(range(len(row_labels))),
             zmin=0,
             zmax=1,
-            colorscale=[[0, "#CFE8F7"], [1, "#0072B2"]],
+            colorscale=[[0, "#6F7B87"], [1, "#0072B2"]],  # white figures can be read on either end, in both themes
             xgap=2,
             ygap=2,
             colorbar={"title": "weight", "thickness": 12},

@@ -2,17 +2,19 @@
 What a user chooses on the Projection page beside the pair. Every value lives in the session under its name in the link.
 """
 
+import math
 from typing import get_args
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui import pair
+from ui.layout import presenter_size
 from ui.projection_figures import RULE_WORDS
 from xtoken_core.browse import Asked, Order
 from xtoken_core.categories import Category
 from xtoken_core.common_set import THRESHOLD
-from xtoken_core.errors import ProjectionError
+from xtoken_core.errors import ProjectionError, SearchError
 from xtoken_core.matrix import MAX_PIECES, MAX_TOP_K, Long, Options
 from xtoken_core.search import Kind
 
@@ -30,7 +32,14 @@ HINTS = {
     "id": "679, or several: 679 220 100-200",
     "regex": r"RE2, such as ^\d{3}$ or \p{Han}",
 }
-LONG = {"drop": "an empty row", "truncate": "its first pieces"}
+LONG = {"drop": "no row (drop)", "truncate": "a row of its first pieces (truncate)"}
+DEFAULTS = {
+    "top_k": Options().top_k,
+    "max_pieces": Options().max_pieces,
+    "gamma": Options().gamma,
+    "long": Options().long,
+    "threshold": THRESHOLD,
+}
 RULES = {rule.label: rule for rule in RULE_WORDS}
 CATEGORIES = {category.label: category for category in Category}
 
@@ -40,6 +49,7 @@ def controls() -> DeltaGenerator | None:
     _make_legal()
     if st.session_state.presenter:
         st.toggle("Presenter", key="presenter", persist_state="session")
+        presenter_size()
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         pair.choose_pair()
@@ -71,12 +81,13 @@ def _make_legal() -> None:
 
 def _options() -> None:
     """How W is built."""
-    with st.popover("Options"):
+    with st.popover(_counted("Options", sum(st.session_state[name] != value for name, value in DEFAULTS.items()))):
         left, right = st.columns(2)
         left.number_input(
             "Teacher tokens kept a row (K)",
             1,
             MAX_TOP_K,
+            None,
             key="top_k",
             persist_state="session",
             help="The heaviest stay.",
@@ -85,6 +96,7 @@ def _options() -> None:
             "Most pieces of a token",
             1,
             MAX_PIECES,
+            None,
             key="max_pieces",
             persist_state="session",
             help="A student token that the teacher spells with more pieces is long.",
@@ -93,6 +105,7 @@ def _options() -> None:
             "Weight of the next piece (γ)",
             0.001,
             1.0,
+            None,
             step=0.05,
             format="%.3f",
             key="gamma",
@@ -105,19 +118,24 @@ def _options() -> None:
             key="long",
             format_func=lambda long: LONG[long],
             persist_state="session",
-            help="drop, as in the paper's text, or truncate.",
+            help="The paper's text drops it.",
         )
         st.slider(
-            "Least top weight of a relaxed pair",
+            "Threshold of the relaxed common set",
             0.0,
             1.0,
             step=0.05,
             key="threshold",
             persist_state="session",
-            help="The relaxed common set takes rows whose heaviest entry weighs at least this; 0.6 is the reference "
-            "implementation's value.",
+            help="It takes the rows whose heaviest entry weighs at least this. The paper states no value; 0.6 is the "
+            "reference implementation's.",
         )
-        st.toggle("Presenter: no controls", key="presenter", persist_state="session")
+        st.button("Back to the defaults", on_click=_reset)
+        st.toggle("Presenter: larger type, no controls", key="presenter", persist_state="session")
+
+
+def _reset() -> None:
+    st.session_state.update(DEFAULTS)
 
 
 def options() -> Options:
@@ -138,6 +156,7 @@ def choose_view() -> str:
             format_func=lambda view: VIEWS[view],
             label_visibility="collapsed",
             required=True,
+            on_change=pair.forget_ids,
             persist_state="session",
         )
     return str(st.session_state.view)
@@ -149,20 +168,24 @@ def search_rows() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _query("Find a student token")
-        with st.popover(_filters("Filters", _row_filters())):
+        with st.popover(_counted("Filters", _row_filters())):
             st.multiselect(
                 "Rule",
                 list(RULES),
                 key="rules",
-                format_func=lambda rule: f"{rule}: {RULE_WORDS[RULES[rule]]}",
+                format_func=lambda rule: f"{rule} · {RULE_WORDS[RULES[rule]]}",
                 persist_state="session",
             )
             _category()
             left, right = st.columns(2)
-            left.number_input("Pieces, at least", 0, key="least_pieces", persist_state="session")
-            right.number_input("at most; 0 is any", 0, key="most_pieces", persist_state="session")
-            left.number_input("Top weight, at least", 0.0, 1.0, step=0.05, key="least_weight", persist_state="session")
-            right.number_input("at most", 0.0, 1.0, step=0.05, key="most_weight", persist_state="session")
+            left.number_input("Pieces, at least", 0, None, None, key="least_pieces", persist_state="session")
+            right.number_input("Pieces, at most (0: any)", 0, None, None, key="most_pieces", persist_state="session")
+            left.number_input(
+                "Top weight, at least", 0.0, 1.0, None, step=0.05, key="least_weight", persist_state="session"
+            )
+            right.number_input(
+                "Top weight, at most", 0.0, 1.0, None, step=0.05, key="most_weight", persist_state="session"
+            )
         st.button("Show all", on_click=_clear, disabled=not (st.session_state.query or _row_filters()))
 
 
@@ -173,7 +196,7 @@ def search_columns() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         _query("Find a teacher token")
         filters = len(st.session_state.categories) + st.session_state.unreached
-        with st.popover(_filters("Filters", filters)):
+        with st.popover(_counted("Filters", filters)):
             _category()
             st.toggle("Only tokens that no student token reaches", key="unreached", persist_state="session")
         st.button("Show all", on_click=_clear, disabled=not (st.session_state.query or filters))
@@ -181,7 +204,7 @@ def search_columns() -> None:
 
 def _query(label: str) -> None:
     st.selectbox(
-        "by", list(KINDS), key="kind", format_func=lambda kind: KINDS[kind], width=180, persist_state="session"
+        "Find by", list(KINDS), key="kind", format_func=lambda kind: KINDS[kind], width=180, persist_state="session"
     )
     st.text_input(
         label,
@@ -203,7 +226,7 @@ def _category() -> None:
     )
 
 
-def _filters(name: str, count: int) -> str:
+def _counted(name: str, count: int) -> str:
     return f"{name} ({count})" if count else name
 
 
@@ -227,8 +250,10 @@ def show_everything() -> None:
 
 
 def asked() -> Asked:
-    """What the reader wants to see; an emptied number is no bound."""
+    """What the reader wants to see; an emptied number is no bound. Raises SearchError where the bounds exclude all."""
     state = st.session_state
+    _check_bounds("pieces", state.least_pieces or 0, state.most_pieces or math.inf)
+    _check_bounds("top weight", state.least_weight or 0.0, 1.0 if state.most_weight is None else state.most_weight)
     kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
     return Asked(
         kind=kinds[state.kind],
@@ -241,6 +266,11 @@ def asked() -> Asked:
         most_weight=1.0 if state.most_weight is None else state.most_weight,
         unreached=state.unreached,
     )
+
+
+def _check_bounds(name: str, least: float, most: float) -> None:
+    if least > most:
+        raise SearchError(f"No {name} is at least {least:g} and at most {most:g}. Change a bound under Filters.")
 
 
 def order() -> Order:

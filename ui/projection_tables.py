@@ -5,18 +5,26 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ui.cached import Prepared
+from xtoken_core import projection_csv
+from xtoken_core.browse import Listing
+from xtoken_core.categories import Category
 from xtoken_core.display import spaced_hex, visible, visible_form
 from xtoken_core.matrix import Entry, Projection, Rule
 from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
 
 MOST_OF_A_TOKEN = 60  # characters of a token in a cell; some hold a hundred spaces
+MOST_BYTES = 256  # of a token that are drawn; a stranger's may hold millions
 
 
 def token_text(tokenizer: Tokenizer, token: int) -> str:
     """A token as a cell: its text, or its form in brackets where it stands for no bytes."""
     data = tokenizer.vocabulary.token_bytes(token)
-    text = visible(data) if data else f"[{visible_form(tokenizer.vocabulary.forms[token]) or 'unused'}]"
+    return shortened(visible(data[:MOST_BYTES])) if data else f"[{token_form(tokenizer, token) or 'unused'}]"
+
+
+def shortened(text: str) -> str:
+    """A text that fits a cell."""
     return text if len(text) <= MOST_OF_A_TOKEN else f"{text[:MOST_OF_A_TOKEN]}…"
 
 
@@ -27,14 +35,28 @@ def token_label(tokenizer: Tokenizer, token: int) -> str:
 
 def token_form(tokenizer: Tokenizer, token: int) -> str:
     """The vocabulary's own string, escaped."""
-    return visible_form(tokenizer.vocabulary.forms[token])
+    return shortened(visible_form(tokenizer.vocabulary.forms[token][:MOST_BYTES]))
 
 
-def told(tokenizer: Tokenizer, token: int) -> list[str]:
-    """A token in three lines: text, bytes, the vocabulary's form."""
+def told(tokenizer: Tokenizer, listing: Listing, token: int) -> list[str]:
+    """A token in four lines: text, bytes, the vocabulary's form, category."""
     data = tokenizer.vocabulary.token_bytes(token)
-    text = token_text(tokenizer, token) if data else "none, a special token"
-    return [f"text: {text}", f"bytes: {spaced_hex(data) or 'none'}", f"vocabulary form: {token_form(tokenizer, token)}"]
+    return [
+        f"text: {token_text(tokenizer, token) if data else 'none, a special token'}",
+        f"bytes: {_bytes(data) or 'none'}",
+        f"vocabulary form: {token_form(tokenizer, token)}",
+        f"category: {category_of(listing, token)}",
+    ]
+
+
+def _bytes(data: bytes) -> str:
+    more = f" … {len(data):,} in all" if len(data) > MOST_BYTES else ""
+    return spaced_hex(data[:MOST_BYTES]) + more
+
+
+def category_of(listing: Listing, token: int) -> str:
+    """What kind of token it is."""
+    return Category(int(listing.categories[token])).title
 
 
 def whole_text(tokenizer: Tokenizer, token: int) -> str | None:
@@ -64,7 +86,13 @@ def entry_cells(teacher: Tokenizer, projection: Projection, token: int) -> tuple
     """A row's teacher tokens, divided by bars, and their weights."""
     entries = projection.row(token).entries
     texts = " | ".join(token_text(teacher, entry.id) for entry in entries)
-    return texts or "∅", " ".join(weight_cell(entry.weight) for entry in entries) or "-"
+    return texts or _lacking(projection, token), " ".join(weight_cell(entry.weight) for entry in entries) or "-"
+
+
+def _lacking(projection: Projection, token: int) -> str:
+    """Why a row is empty, in a cell."""
+    pieces = int(projection.pieces[token])
+    return f"∅ {pieces} pieces" if pieces else "∅ no counterpart"
 
 
 def weight_cell(weight: float) -> str:
@@ -93,7 +121,7 @@ def column_cells(prepared: Prepared, tokens: Ints) -> list[list[str]]:
 
 def entry_table(tokenizer: Tokenizer, entries: Sequence[Entry]) -> pd.DataFrame:
     """The twin of the bars: id, text, bytes, weight."""
-    spelled = [spaced_hex(tokenizer.vocabulary.token_bytes(entry.id)) for entry in entries]
+    spelled = [_bytes(tokenizer.vocabulary.token_bytes(entry.id)) for entry in entries]
     rows = [
         (entry.id, token_text(tokenizer, entry.id), data, entry.weight)
         for entry, data in zip(entries, spelled, strict=True)
@@ -108,3 +136,23 @@ def block_table(prepared: Prepared, tokens: Sequence[int]) -> pd.DataFrame:
         for token in tokens
     ]
     return pd.DataFrame(rows, columns=["id", "student token", "teacher tokens", "weights"])
+
+
+def rows_csv(prepared: Prepared, tokens: Ints) -> str:
+    """The rows of these student tokens as a file, with their categories and common sets."""
+    return projection_csv.rows_csv(
+        prepared.projection,
+        tokens,
+        prepared.student,
+        prepared.teacher,
+        categories=prepared.student_listing.categories,
+        strict=prepared.strict,
+        relaxed=prepared.relaxed,
+    )
+
+
+def columns_csv(prepared: Prepared, tokens: Ints) -> str:
+    """These teacher tokens as a file, with what reaches them."""
+    return projection_csv.columns_csv(
+        prepared.columns, tokens, prepared.teacher, categories=prepared.teacher_listing.categories
+    )

@@ -14,9 +14,10 @@ from ui.link import ProjectionLink
 from ui.messages import show_error, show_lines, show_plain
 from ui.projection_figures import RULE_COLOURS, RULE_WORDS, entries, share
 from ui.token_table import Column, payload, token_table, window_around
-from xtoken_core import browse, export
+from xtoken_core import browse
 from xtoken_core.errors import XTokenError
 from xtoken_core.matrix import Entry, Row, Rule
+from xtoken_core.projection import ids_by_bytes
 from xtoken_core.sequence import Ints
 
 WINDOW = 400  # rows that the browser has at a time
@@ -29,7 +30,7 @@ ROW_COLUMNS = (
     Column("text", "student token", "text", 120, grow=2),
     Column("id", "id", "number", 72),
     Column("rule", "rule", "quiet", 72),
-    Column("pieces", "pieces", "number", 64),
+    Column("pieces", "pieces", "number", 84),
     Column("targets", "teacher tokens", "text", 130, grow=3, sortable=False),
     Column("weight", "weights", "number", 150, grow=1),
 )
@@ -44,9 +45,8 @@ COLUMN_COLUMNS = (
 
 def introduction() -> None:
     """What the reader sees, and what to try."""
-    if st.session_state.presenter:
-        return
-    st.title("Projection")
+    if not st.session_state.presenter:
+        st.title("Projection")
     st.caption(
         "W says where the probability of each student token goes among the teacher's tokens. "
         "Find a token, choose its row, and see which teacher tokens share it."
@@ -85,14 +85,21 @@ def rows(prepared: Prepared) -> None:
             prepared.projection, prepared.student_listing, projection_inputs.asked(), projection_inputs.order()
         )
     )
-    st.session_state.row = chosen = _chosen_row(prepared)
+    chosen = _chosen_row(prepared, found)
     left, right = side_by_side("rows_and_card")
     with left:
         table("rows", found, chosen, ROW_COLUMNS, lambda tokens: tables.row_cells(prepared, tokens), _choose_row)
         _save_rows(prepared, found)
     with right:
+        _note_unlisted(chosen, found)
         _row_card(prepared, chosen)
     write_link(prepared)
+
+
+def _note_unlisted(chosen: int, found: Ints) -> None:
+    """The choice stays when the search changes, so it may stand in no list."""
+    if chosen not in found:
+        st.caption("Not in the list: this is the token that was chosen before.")
 
 
 def _found(find: Callable[[], Ints]) -> Ints:
@@ -112,14 +119,13 @@ def _choose_column(token: int) -> None:
     st.session_state.column = token
 
 
-def _chosen_row(prepared: Prepared) -> int:
-    """The row in the session; else that of 201, else the first of several pieces, else the first."""
+def _chosen_row(prepared: Prepared, found: Ints) -> int:
+    """The row that the reader chose; else that of 201 where it's listed; else the first that is listed."""
     token = st.session_state.row
     if token is not None and token < len(prepared.projection):
         return int(token)
-    first = np.flatnonzero(prepared.projection.rules == Rule.MULTI)
-    known = [k for k, data in enumerate(prepared.student.vocabulary.tokens()) if data == FIRST_LOOK]
-    return next(iter([*known, *first[:1].tolist()]), 0)
+    known = ids_by_bytes(prepared.student).get(FIRST_LOOK, -1)
+    return known if known in found else int(next(iter(found), 0))
 
 
 def table(
@@ -133,13 +139,14 @@ def table(
     """A window of the found tokens; the browser asks for another when the reader leaves it."""
     at = np.flatnonzero(found == chosen)
     chosen_at = int(at[0]) if len(at) else None
-    order = _order_of(name, found)
-    known, first = st.session_state.get(f"{name}_window", ("", 0))
+    order, sort = _order_of(name, found), projection_inputs.order()
+    known, first, sorted_by = st.session_state.get(f"{name}_window", ("", 0, sort))
     if known != order:
+        if sorted_by != sort:  # who sorts wants to see what comes first
+            chosen_at = None
         first = window_around(chosen_at, len(found), WINDOW)
-        st.session_state[f"{name}_window"] = order, first
+        st.session_state[f"{name}_window"] = order, first, sort
     shown = found[first : first + WINDOW]
-    sort = projection_inputs.order()
     token_table(
         payload(
             columns,
@@ -157,7 +164,7 @@ def table(
         key=f"{name}_table",
         height=HEIGHT,
         on_choose=choose,
-        on_window=lambda wanted: st.session_state.update({f"{name}_window": (order, wanted)}),
+        on_window=lambda wanted: st.session_state.update({f"{name}_window": (order, wanted, sort)}),
         on_sort=projection_inputs.sort_by,
     )
 
@@ -173,9 +180,22 @@ def _save_rows(prepared: Prepared, found: Ints) -> None:
     if st.session_state.presenter or not len(found):
         return
     st.download_button(
-        f"Save these {len(found):,} rows (CSV)",
-        lambda: export.rows_csv(prepared.projection, found, prepared.student, prepared.teacher),
-        pair.file_name(prepared.student, prepared.teacher, "csv"),
+        f"Save the listed rows (CSV, {len(found):,})",
+        lambda: tables.rows_csv(prepared, found),
+        pair.file_name(prepared.student, prepared.teacher, "rows.csv"),
+        "text/csv",
+        on_click="ignore",
+    )
+
+
+def _save_columns(prepared: Prepared, found: Ints) -> None:
+    """The teacher tokens that are listed, as a file."""
+    if st.session_state.presenter or not len(found):
+        return
+    st.download_button(
+        f"Save the listed tokens (CSV, {len(found):,})",
+        lambda: tables.columns_csv(prepared, found),
+        pair.file_name(prepared.student, prepared.teacher, "columns.csv"),
         "text/csv",
         on_click="ignore",
     )
@@ -185,15 +205,16 @@ def _row_card(prepared: Prepared, token: int) -> None:
     """The chosen row: its token, its teacher tokens by weight, its rule, what was cut, its place in the common sets."""
     row = prepared.projection.row(token)
     st.subheader(f"Row {token:,}: {row.rule.label}")
-    show_lines(tables.told(prepared.student, token))
+    show_lines(tables.told(prepared.student, prepared.student_listing, token))
     if row.entries:
         labels = [tables.token_label(prepared.teacher, entry.id) for entry in row.entries]
         weights = [entry.weight for entry in row.entries]
         bars = entries(labels, weights, colour=RULE_COLOURS[row.rule])
         show(bars, f"Bars of the teacher tokens of row {token} by weight", _row_finding(row))
-        st.dataframe(tables.entry_table(prepared.teacher, row.entries), hide_index=True)
     show_lines(_row_facts(prepared, row))
     _row_steps(prepared, row)
+    if row.entries:
+        st.dataframe(tables.entry_table(prepared.teacher, row.entries), hide_index=True)
 
 
 def _row_finding(row: Row) -> str:
@@ -205,7 +226,9 @@ def _row_finding(row: Row) -> str:
 
 def _row_facts(prepared: Prepared, row: Row) -> list[str]:
     """What the bars don't say."""
-    facts = [f"Rule {row.rule.label}: {_why(row)}."]
+    facts = [f"Rule {row.rule.label}: {_why(prepared, row)}."]
+    if len(row.entries) < row.pieces and row.rule is Rule.MULTI and not row.trimmed:
+        facts.append("A teacher token that comes again counts once, with the sum of its weights.")
     if row.trimmed:
         facts.append(f"Trimmed: {share(row.trimmed, 1)} of the weights was cut, the rest made to sum to 1.")
     if not prepared.projection.canonical[row.token]:
@@ -213,11 +236,12 @@ def _row_facts(prepared: Prepared, row: Row) -> list[str]:
     return [*facts, _in_strict(prepared, row), _in_relaxed(prepared, row)]
 
 
-def _why(row: Row) -> str:
+def _why(prepared: Prepared, row: Row) -> str:
     if row.rule is Rule.MULTI:
         return f"the teacher spells it with {row.pieces} tokens"
     if row.rule is Rule.EMPTY and row.pieces:
-        return f"the teacher needs {row.pieces} tokens, more than are allowed, so its probability is lost"
+        allowed = prepared.projection.options.max_pieces if prepared.projection.options else 0
+        return f"the teacher needs {row.pieces} tokens and Options allow {allowed}, so its probability is lost"
     if row.rule is Rule.EMPTY:
         return "no teacher token stands for it, so its probability is lost"
     return RULE_WORDS[row.rule]
@@ -228,6 +252,8 @@ def _in_strict(prepared: Prepared, row: Row) -> str:
         return "Strict common set: in, since a teacher token has the same bytes."
     if row.rule is Rule.EXACT:
         return f"Strict common set: out, {_taker(prepared, prepared.strict.students_of(row.entries[0].id))}."
+    if not prepared.student.vocabulary.token_bytes(row.token):
+        return "Strict common set: out, a special token has no bytes to compare."
     return "Strict common set: out, no teacher token has the same bytes."
 
 
@@ -258,7 +284,7 @@ def _row_steps(prepared: Prepared, row: Row) -> None:
                 st.rerun()
         text = tables.whole_text(prepared.student, row.token)
         if text and st.button("Align this token's text"):
-            journey.to_text(text)
+            journey.to_text(text, prepared.student, prepared.teacher)
 
 
 def _show_column(token: int) -> None:
@@ -283,29 +309,32 @@ def columns(prepared: Prepared) -> None:
             prepared.columns, prepared.teacher_listing, projection_inputs.asked(), projection_inputs.order()
         )
     )
-    st.session_state.column = chosen = _chosen_column(prepared)
+    chosen = _chosen_column(prepared, found)
     left, right = side_by_side("columns_and_card")
     with left:
         table("columns", found, chosen, COLUMN_COLUMNS, lambda ids: tables.column_cells(prepared, ids), _choose_column)
+        _save_columns(prepared, found)
     with right:
+        _note_unlisted(chosen, found)
         _column_card(prepared, chosen)
     write_link(prepared)
 
 
-def _chosen_column(prepared: Prepared) -> int:
-    """The column in the session; else the one that the chosen row reaches first, else the first."""
+def _chosen_column(prepared: Prepared, found: Ints) -> int:
+    """The column that the reader chose; else the one that the row reaches first where it's listed, else the first."""
     token = st.session_state.column
     if token is not None and token < len(prepared.columns):
         return int(token)
-    row = prepared.projection.row(_chosen_row(prepared))
-    return row.entries[0].id if row.entries else 0
+    row = prepared.projection.row(_chosen_row(prepared, np.zeros(0, np.int32)))
+    reached = row.entries[0].id if row.entries else -1
+    return reached if reached in found else int(next(iter(found), 0))
 
 
 def _column_card(prepared: Prepared, token: int) -> None:
     """The chosen teacher token and the student tokens that map to it."""
     reaching = prepared.columns.column(token)
     st.subheader(f"Column {token:,}: {_counted(len(reaching))}")
-    show_lines(tables.told(prepared.teacher, token))
+    show_lines(tables.told(prepared.teacher, prepared.teacher_listing, token))
     if not reaching:
         st.caption("Nothing the student says can reach this token: P-KL leaves its probability out and reports it.")
         return

@@ -10,6 +10,7 @@ from ui.messages import show_error
 from ui.projection_figures import Chart
 from ui.projection_view import write_link
 from xtoken_core.errors import XTokenError
+from xtoken_core.matrix import Row
 
 MOST_ROWS, MOST_COLUMNS = 40, 80
 MOST_CHARACTERS = 2_000
@@ -78,14 +79,20 @@ def _heatmap(prepared: Prepared, tokens: list[int]) -> None:
             if entry.id in shown:
                 weights[place, shown.index(entry.id)] = entry.weight
     several = sum(len(row.entries) > 1 for row in rows)
+    lost = sum(not row.entries for row in rows)
     figure = projection_figures.block(
-        [projection_tables.token_label(prepared.student, token) for token in tokens],
+        [_row_label(prepared, row) for row in rows],
         [projection_tables.token_label(prepared.teacher, token) for token in shown],
         weights,
     )
-    finding = f"{several} of {len(rows)} student tokens are shared among several teacher tokens"
+    finding = f"Of {len(rows)} student tokens {several} go to several teacher tokens, {lost} to none"
     show(figure, "Heatmap of weights, student tokens down, teacher tokens across", finding)
     if len(targets) > len(shown):
         st.caption(f"The first {len(shown)} of {len(targets)} teacher tokens are drawn; the table has all.")
     with st.expander("The same as a table"):
         st.dataframe(projection_tables.block_table(prepared, tokens), hide_index=True)
+
+
+def _row_label(prepared: Prepared, row: Row) -> str:
+    label = projection_tables.token_label(prepared.student, row.token)
+    return label if row.entries else f"{label} ∅"

@@ -25,6 +25,7 @@ from xtoken_core.spans import Alignment, Chunk
 if TYPE_CHECKING:
     from xtoken_core import projection_cli
 
+PRESETS = ("math", "code", "multilingual", "chat")  # of `advice`, which this module doesn't import before it's called
 NAMES = "a name of the catalogue, a path of a tokenizer.json or its folder, or a hub id"
 
 
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_align(commands)
     _add_project(commands)
     _add_row(commands)
+    _add_audit(commands)
     return parser
 
 
@@ -127,6 +129,20 @@ def _add_row(commands: "argparse._SubParsersAction[_Parser]") -> None:
     row.add_argument("--teacher", metavar="TEACHER", help="the same")
     row.add_argument("--json", action="store_true", help="as JSON")
     row.set_defaults(command=_row)
+
+
+def _add_audit(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    audit = commands.add_parser("audit", help="what teachers can teach a student, and which loss to use")
+    audit.add_argument("student", metavar="STUDENT", help=NAMES)
+    audit.add_argument("teachers", nargs="+", metavar="TEACHER", help="the same")
+    audit.add_argument("--file", type=Path, metavar="CORPUS", help="a text in UTF-8 of any length, or a .jsonl")
+    audit.add_argument("--field", help="the field of a .jsonl file; its first text field if left out")
+    audit.add_argument(
+        "--critical", choices=PRESETS, default="math", help="categories that must not be lost (default: math)"
+    )
+    audit.add_argument("--threshold", type=float, default=THRESHOLD, help="of the relaxed common set (default: 0.6)")
+    audit.add_argument("--json", action="store_true", help="as JSON")
+    audit.set_defaults(command=_audit)
 
 
 def _tokenizers(options: argparse.Namespace) -> None:
@@ -194,6 +210,30 @@ def _row(options: argparse.Namespace) -> None:
         options.file, options.token, threshold=options.threshold, student=options.student, teacher=options.teacher
     )
     _print(shown, as_json=options.json)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from xtoken_core import audit_cli  # only here: the other commands need no pyarrow
+
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    try:
+        shown = audit_cli.audit(
+            options.student,
+            options.teachers,
+            file=options.file,
+            field=options.field,
+            critical=options.critical,
+            threshold=options.threshold,
+            progress=_show_progress if watched else None,
+        )
+    finally:
+        if watched:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # the line is cleared for what comes
+    _print(shown, as_json=options.json)
+
+
+def _show_progress(per_cent: int) -> None:
+    print(f"\rcorpus {per_cent:3} %", end="", file=sys.stderr, flush=True)
 
 
 def _print(shown: "projection_cli.Shown", *, as_json: bool) -> None:

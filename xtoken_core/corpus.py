@@ -1,7 +1,7 @@
 """
 A text of any length, read in pieces: how often each token occurs in it, in bounded memory.
 
-    100 MB file  ->  pieces of 1 MB  ->  parts of 64 kB, a batch at a time  ->  counts [V]
+    100 MB file  ->  pieces of 1 MB  ->  parts of 16 kB, a batch at a time  ->  counts [V]
 
 A part is tokenised by itself, as if it were a text. What a cut can change is told at `count`.
 """
@@ -24,18 +24,20 @@ from xtoken_core.alignment import align
 from xtoken_core.errors import TextError, TokenizerError
 from xtoken_core.spans import SHAPES, Shape
 from xtoken_core.texts import MAX_TEXT_BYTES, JsonLines
-from xtoken_core.tokenizer import MAX_TOKENS_PER_BYTE, Tokenizer, check_encodable, raise_unless_library
+from xtoken_core.tokenizer import Tokenizer, check_encodable, raise_unless_library
 
 Progress = Callable[[int], None]
 
 PIECE = 2**20  # bytes of a file that are read at once
-PART = 2**16  # characters that are tokenised at once, by one core
+PART = 2**14  # characters that are tokenised at once, by one core
 BATCH = 2**20  # characters whose tokens are in memory at once
 
-# where a cut is made: each pattern ends at the last such place
-_LAST_SPACE = re.compile(r"(?s:.*)\w(?= \w)")  # every tokenizer that we know cuts before a space between words
-_LAST_QUIET_LINE = re.compile(r"(?s:.*)\S\n(?=\w)")  # blank lines and indentation are often one token with the line end
-_LAST_LINE = re.compile(r"(?s:.*)\n")
+# where a text is cut, the best first; each pattern ends at the last such place
+_PLACES = (
+    re.compile(r"(?s:.*)\w(?= \w)"),  # before a space between two words
+    re.compile(r"(?s:.*)\w(?=\s)"),  # before white space behind a word
+    re.compile(r"(?s:.*)\n"),  # behind a line end
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,13 @@ class Counted:
 
 
 def pieces_of_text(text: str) -> Iterator[str]:
-    """A text in memory, in pieces that end at line ends where there are any. Raises TextError for lone surrogates."""
+    """A text in memory, in pieces of about 1 MB. Raises TextError for lone surrogates."""
     check_encodable(text)
-    return _cut(text, PIECE, (_LAST_QUIET_LINE, _LAST_LINE, _LAST_SPACE))
+    return _cut(text, PIECE)
 
 
 def pieces_of_file(source: Path | BinaryIO, name: str, *, field: str | None = None) -> Iterator[str]:
-    """A file in UTF-8: plain text in pieces of about 1 MB that end at line ends, or the records of a .jsonl.
+    """A file in UTF-8: plain text in pieces of about 1 MB, cut as `count` cuts, or the records of a .jsonl.
 
     name: for errors; its ending tells the kind. field: of a .jsonl; the first text field of its first records if left
     out. A chat's messages are joined. Raises TextError, with the place, for what can't be read. How far a file has been
@@ -94,7 +96,7 @@ def _plain(file: BinaryIO, name: str) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise _not_utf8(name, read - held, error) from error
         read += len(block)
-        end = len(text) if ended else _end(text, 0, len(text), (_LAST_QUIET_LINE, _LAST_LINE, _LAST_SPACE))
+        end = len(text) if ended else _end(text, 0, len(text))
         rest = text[end:]
         if end:
             yield text[:end]
@@ -106,8 +108,7 @@ def _not_utf8(name: str, start: int, error: UnicodeDecodeError) -> TextError:
     """start: the place in the file of the bytes that couldn't be decoded."""
     found = error.object[error.start]
     return TextError(
-        f"{name} is not UTF-8: byte {start + error.start:,} is 0x{found:02X}. "
-        f"Save it as UTF-8, or choose another file."
+        f"{name} is not UTF-8: byte {start + error.start:,} is 0x{found:02X}. Save it as UTF-8, or choose another file."
     )
 
 
@@ -115,10 +116,10 @@ def _records(file: BinaryIO, name: str, field: str | None) -> Iterator[str]:
     found = 0
     for start, lines in _line_groups(file, name):
         group = _group(lines, name, start)
-        if field is None:
+        if field is None and group.lines:
             field = next(iter(group.fields()), "text")
         for number in range(len(group.lines)):
-            yield _text(group, number, field)
+            yield _text(group, number, field or "")
         found += len(group.lines)
     if not found:
         raise TextError(f"{name} has no records. Choose a file with one JSON object a line.")
@@ -164,10 +165,11 @@ def _text(group: JsonLines, number: int, field: str) -> str:
 def count(tokenizer: Tokenizer, pieces: Iterable[str], *, progress: Progress | None = None) -> Counted:
     """How often each token occurs, without those that the tokenizer adds by itself (BOS). progress: bytes done so far.
 
-    A text is cut before a space between two words where there is one nearby. There the published byte-level tokenizers,
-    and SentencePiece ones that put no dummy space before a space, cut it themselves, so nothing changes. A cut
-    elsewhere can change the tokens next to it: at a line end beside blank lines, indentation or CRLF; inside a word or
-    a row of digits where a text has neither; and one that always puts a dummy space puts one more at each cut.
+    A text is cut before a space between two words, else before white space behind a word: the published byte-level
+    tokenizers start a token there anyway, so the counts are those of the whole text. Other cuts can change the tokens
+    next to them: at a line end without a word before it, and in mid-word where a part of 16,384 characters has no white
+    space. A SentencePiece tokenizer may put a dummy space at a cut: where white space other than a space follows, or
+    always. MEASURED
 
     Raises TextError for lone surrogates, TokenizerError where the tokenizer refuses a part of the text.
     """
@@ -193,9 +195,9 @@ def count_all(
 def shapes(
     student: Tokenizer, teacher: Tokenizer, pieces: Iterable[str], *, progress: Progress | None = None
 ) -> Counter[Shape]:
-    """How many chunks have each shape, from an alignment of each part; every shape is named. Cuts and errors as `count`.
+    """How many chunks have each shape, each part aligned by itself; every shape is named.
 
-    progress: bytes done so far.
+    progress, cuts and errors as in `count`.
     """
     counted: Counter[Shape] = Counter(dict.fromkeys(SHAPES, 0))
     size = 0
@@ -215,7 +217,7 @@ def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
     characters = 0
     for piece in pieces:
         check_encodable(piece)
-        for part in _cut(piece, PART, (_LAST_SPACE, _LAST_QUIET_LINE, _LAST_LINE)):
+        for part in _cut(piece, PART):
             batch.append(part)
             characters += len(part)
             if characters >= BATCH:
@@ -225,18 +227,19 @@ def _batches(pieces: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _cut(text: str, most: int, places: Sequence[re.Pattern[str]]) -> Iterator[str]:
-    """The text in parts of at most so many characters, each cut at the first kind of place that it has."""
+def _cut(text: str, most: int) -> Iterator[str]:
+    """The text in parts of at most so many characters."""
     start = 0
     while start < len(text):
         stop = start + most
-        end = _end(text, start, stop, places) if stop < len(text) else len(text)
+        end = _end(text, start, stop) if stop < len(text) else len(text)
         yield text[start:end]
         start = end
 
 
-def _end(text: str, start: int, stop: int, places: Sequence[re.Pattern[str]]) -> int:
-    found = (place.match(text, start, stop) for place in places)
+def _end(text: str, start: int, stop: int) -> int:
+    """The best place of a cut behind `start`, at most at `stop`; a part without any ends in mid-word."""
+    found = (place.match(text, start, stop) for place in _PLACES)
     return next((match.end() for match in found if match), stop)
 
 

@@ -1,20 +1,25 @@
 """
-For other programs: an alignment and the rows of a projection, as JSON and as CSV that a spreadsheet can't run.
+For other programs: an alignment, the rows of a projection and an audit, as JSON and as CSV that a spreadsheet can't run.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xtoken_core.catalog import Entry
 from xtoken_core.common_set import CommonSet
 from xtoken_core.display import visible
 from xtoken_core.matrix import Projection, Row, Side
-from xtoken_core.sequence import Ints, TokenSequence
+from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import Alignment, Chunk, ChunkKind, Span
+from xtoken_core.spreadsheet import csv_text
 from xtoken_core.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # the other commands need no pyarrow
+    from collections.abc import Sequence
+
+    from xtoken_core.audit import CategoryCoverage
+    from xtoken_core.audit_cli import Audited
+    from xtoken_core.corpus import Counted
 
 SCHEMA = "xtoken-explorer/alignment/1"
 CSV_COLUMNS = (
@@ -33,20 +38,6 @@ CSV_COLUMNS = (
     "teacher_bytes_hex",
     "same_after_nfc",
 )
-ROW_COLUMNS = (
-    "student_id",
-    "student_text",
-    "student_bytes_hex",
-    "rule",
-    "pieces",
-    "trimmed",
-    "teacher_ids",
-    "weights",
-    "teacher_texts",
-    "teacher_bytes_hex",
-)
-# a spreadsheet takes the full-width forms for the same signs
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
@@ -125,16 +116,7 @@ def taken_by(row: Row, relaxed: CommonSet) -> int | None:
 
 def as_csv(alignment: Alignment) -> str:
     """A row a chunk, from 1."""
-    return _csv(CSV_COLUMNS, (_chunk_cells(alignment, number, chunk) for number, chunk in enumerate(alignment, 1)))
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:
-    """Texts come escaped; a cell that a spreadsheet would run starts with an apostrophe."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_formula_safe(cell) for cell in row] for row in rows)
-    return table.getvalue()
+    return csv_text(CSV_COLUMNS, (_chunk_cells(alignment, number, chunk) for number, chunk in enumerate(alignment, 1)))
 
 
 def _chunk_cells(alignment: Alignment, number: int, chunk: Chunk) -> list[str | int]:
@@ -150,32 +132,57 @@ def _ids(sequence: TokenSequence, span: Span) -> str:
     return " ".join(map(str, sequence.ids[span.start : span.stop].tolist()))
 
 
-def rows_csv(projection: Projection, tokens: Ints, student: Tokenizer, teacher: Tokenizer) -> str:
-    """A line a row of W, for these student tokens in this order; a row's teacher tokens stand in one cell."""
-    student_tokens, teacher_tokens = student.vocabulary.tokens(), teacher.vocabulary.tokens()
-    rows = (projection.row(token) for token in tokens.tolist())
-    return _csv(ROW_COLUMNS, (_row_cells(row, student_tokens[row.token], teacher_tokens) for row in rows))
+def audit_json(student: Tokenizer, audited: "Sequence[Audited]", counted: "Sequence[Counted]") -> dict[str, Any]:
+    """What each teacher can teach the student; counted: the corpus by student and teachers in order, or nothing."""
+    plain: dict[str, Any] = {"student": _identity(student)}
+    if counted:
+        sides = zip((student, *(one.teacher for one in audited)), counted, strict=True)
+        plain["corpus"] = {
+            "bytes": counted[0].bytes,
+            "tokenizers": [
+                {"name": side.name, "tokens": count.tokens, "bytes_per_token": count.bytes_per_token}
+                for side, count in sides
+            ],
+        }
+    return plain | {"teachers": [_audited(one) for one in audited]}
 
 
-def _row_cells(row: Row, data: bytes, teacher_tokens: Sequence[bytes]) -> list[str | int]:
-    targets = [teacher_tokens[entry.id] for entry in row.entries]
-    return [
-        row.token,
-        visible(data),
-        data.hex(),
-        row.rule.label,
-        row.pieces,
-        f"{row.trimmed:.6f}",
-        " ".join(str(entry.id) for entry in row.entries),
-        " ".join(f"{entry.weight:.6f}" for entry in row.entries),
-        " | ".join(map(visible, targets)),
-        " ".join(target.hex() or "-" for target in targets),
-    ]
+def _identity(tokenizer: Tokenizer) -> dict[str, str]:
+    return {"name": tokenizer.name, "sha256": tokenizer.sha256}
 
 
-def _formula_safe(cell: str | int) -> str | int:
-    """
-    >>> _formula_safe("=1+1"), _formula_safe("·=1"), _formula_safe(7)
-    ("'=1+1", '·=1', 7)
-    """
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+def _audited(one: "Audited") -> dict[str, Any]:
+    return _identity(one.teacher) | {
+        "categories": [_category(found, one) for found in one.vocabulary.categories],
+        "published": {name: list(counts) for name, counts in one.published.items()},
+        "overlap": {
+            "shared": one.overlap.shared,
+            "student": one.overlap.student,
+            "teacher": one.overlap.teacher,
+            "of_smaller": one.overlap.of_smaller,
+        },
+        "advice": {
+            "loss": one.advice.loss,
+            "rule": one.advice.rule,
+            "reasons": list(one.advice.reasons),
+            "against": list(one.advice.against),
+        },
+    }
+
+
+def _category(found: "CategoryCoverage", one: "Audited") -> dict[str, Any]:
+    """multi_by_pieces: the multi-token rows of two teacher tokens, of three, …"""
+    plain = {
+        "name": found.category.label,
+        "tokens": found.total,
+        "strict": found.strict,
+        "relaxed": found.relaxed,
+        "multi": sum(found.multi),
+        "multi_by_pieces": list(found.multi),
+        "empty": found.empty,
+    }
+    if one.corpus is None:
+        return plain
+    weighted = one.corpus.of(found.category)
+    occurs = {"occurrences": weighted.total, "share_outside": weighted.share_outside} if weighted else None
+    return plain | (occurs or {"occurrences": 0, "share_outside": 0.0})

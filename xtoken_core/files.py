@@ -15,7 +15,10 @@ def read_up_to(path: Path, limit: int) -> bytes:
 
 def write_whole(path: Path, content: bytes) -> None:
     """The content in place of what was there; nobody ever sees a part of it. Raises OSError."""
-    target = Path(os.path.realpath(path))  # a link stays one, and what it leads to is written
+    _replace(Path(os.path.realpath(path)), content)  # a link stays one, and what it leads to is written
+
+
+def _replace(target: Path, content: bytes) -> None:
     if target.exists() and not target.is_file():  # a device would be replaced by a file
         raise OSError(errno.EINVAL, "There is something else than a file")
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
@@ -25,7 +28,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Into a cache: a folder that can't be written costs the next start some time, no more."""
+    """Into a cache: a folder that can't be written costs the next start some time, no more. A link is replaced."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        _replace(path, content)

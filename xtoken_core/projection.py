@@ -14,17 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xtoken_core.errors import ProjectionError
 from xtoken_core.matrix import Bools, Floats, Options, Projection, Rule, side_of
 from xtoken_core.sequence import Ints
 from xtoken_core.spell import spell
 from xtoken_core.tokenizer import Tokenizer
-from xtoken_core.vocab import EMPTY, UNUSED, Vocabulary
+from xtoken_core.vocab import Vocabulary
+
+MAX_PLACES = 2**25  # 268 MB of ids and weights; a million rows of K = 32
 
 _NONE = -1
 
 
 def build(student: Tokenizer, teacher: Tokenizer, *, options: Options | None = None) -> Projection:
-    """W for a pair, [V_s, K]. Raises TokenizerError where the teacher can't cut the student's tokens.
+    """W for a pair, [V_s, K]. Raises TokenizerError where the teacher can't cut the student's tokens,
+    ProjectionError where W would be too large.
 
     >>> from xtoken_core import catalog
     >>> w = build(catalog.load("gpt2"), catalog.load("smollm2"))
@@ -32,6 +36,7 @@ def build(student: Tokenizer, teacher: Tokenizer, *, options: Options | None = N
     [(34, 0.9009), (32, 0.0901), (33, 0.009)]
     """
     options = options or Options()
+    _check_size(len(student.vocabulary), options)
     tokens = student.vocabulary.tokens()
     rows = _Rows.empty(len(tokens), options)
     if _same(student.vocabulary, teacher.vocabulary):
@@ -51,6 +56,14 @@ def build(student: Tokenizer, teacher: Tokenizer, *, options: Options | None = N
         rows.trimmed,
         canonical(student, tokens),
     )
+
+
+def _check_size(rows: int, options: Options) -> None:
+    if rows * options.top_k > MAX_PLACES:
+        raise ProjectionError(
+            f"W would have {rows:,} rows of {options.top_k} places; {MAX_PLACES:,} places are the most. "
+            f"Choose a smaller K."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +150,11 @@ def canonical(tokenizer: Tokenizer, tokens: Sequence[bytes]) -> Bools:
 
 def _fill_special(rows: _Rows, student: Vocabulary, teacher: Vocabulary) -> None:
     """Special tokens by role, of the same text before all others; else the first of the role."""
-    of_role = {role: token for token, role in sorted(_specials(teacher).items(), reverse=True)}
-    of_form = {(role, teacher.forms[token]): token for token, role in _specials(teacher).items()}
+    of_role = {role: token for token, role in sorted(teacher.specials().items(), reverse=True)}
+    of_form = {(role, teacher.forms[token]): token for token, role in teacher.specials().items()}
     pairs = [
         (token, of_form.get((role, student.forms[token]), of_role[role]))
-        for token, role in _specials(student).items()
+        for token, role in student.specials().items()
         if role in of_role
     ]
     if pairs:
@@ -149,63 +162,83 @@ def _fill_special(rows: _Rows, student: Vocabulary, teacher: Vocabulary) -> None
         rows.set_single(here, targets, Rule.SPECIAL)
 
 
-def _specials(vocabulary: Vocabulary) -> dict[int, str]:
-    return {token: role for token, role in vocabulary.roles.items() if role not in (UNUSED, EMPTY)}
-
-
 def _fill_multi(rows: _Rows, tokens: Sequence[bytes], teacher: Tokenizer) -> None:
     """Pass 2: what pass 1 left, as the teacher spells it."""
     left = [token for token in np.flatnonzero(rows.rules == Rule.EMPTY).tolist() if tokens[token]]
     spelled = spell(teacher, [tokens[token] for token in left])
     rows.pieces[left] = [len(ids) for ids in spelled]
-    for length, here, pieces in _by_length(left, spelled):
-        if length <= rows.options.max_pieces or rows.options.long == "truncate":
-            _set_pieces(rows, here, pieces)
+    most = rows.options.max_pieces
+    kept = [k for k, ids in enumerate(spelled) if ids and (len(ids) <= most or rows.options.long == "truncate")]
+    for here, pieces, lengths in _by_kept(kept, left, spelled, most):
+        _set_pieces(rows, here, pieces, lengths)
 
 
-def _by_length(left: Sequence[int], spelled: Sequence[list[int]]) -> Iterator[tuple[int, Ints, Ints]]:
-    """The rows of l = 2, 3, … pieces: l, rows [n], pieces [n, l]."""
+def _by_kept(
+    kept: Sequence[int], left: Sequence[int], spelled: Sequence[list[int]], most: int
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Rows that keep the same number of pieces, m at most `most`: rows [n], pieces [n, m], all their pieces [n]."""
     groups: dict[int, list[int]] = {}
-    for k, ids in enumerate(spelled):
-        groups.setdefault(len(ids), []).append(k)
-    for length in sorted(groups.keys() - {0}):
-        members = groups[length]
-        yield length, np.array([left[k] for k in members]), np.array([spelled[k] for k in members])
+    for k in kept:
+        groups.setdefault(min(len(spelled[k]), most), []).append(k)
+    for size, members in sorted(groups.items()):
+        pieces = np.array([spelled[k][:size] for k in members])
+        yield np.array([left[k] for k in members]), pieces, np.array([len(spelled[k]) for k in members])
 
 
-def _set_pieces(rows: _Rows, here: Ints, pieces: Ints) -> None:
-    """rows [n] get pieces [n, l] with weights β·γ^i, of which the heaviest K stay and are made to sum to 1."""
-    most, top_k = rows.options.max_pieces, rows.options.top_k
-    weights = pieces_weights(pieces.shape[1], rows.options)
-    kept = pieces[:, :most]
-    ids, mass = heaviest(kept, np.broadcast_to(weights[:most], kept.shape))
-    places = slice(0, min(top_k, ids.shape[1]))
+def _set_pieces(rows: _Rows, here: Ints, pieces: Ints, lengths: Ints) -> None:
+    """rows [n] get pieces [n, m] with weights β·γ^i, of which the heaviest K stay and are made to sum to 1."""
+    top_k, size = rows.options.top_k, pieces.shape[1]
+    weights = pieces_weights(size, rows.options)
+    ids, mass = heaviest(pieces, np.broadcast_to(weights, pieces.shape))
+    places = slice(0, min(top_k, size))
     sums = mass[:, places].sum(axis=1, keepdims=True)
     rows.ids[here, places], rows.weights[here, places] = stored(ids[:, places], mass[:, places] / sums)
     rows.rules[here] = Rule.MULTI
-    rows.trimmed[here] = mass[:, top_k:].sum(axis=1) + weights[most:].sum()
+    behind = _share_behind(size, lengths, rows.options.gamma)
+    rows.trimmed[here] = behind + (1 - behind) * mass[:, top_k:].sum(axis=1)
 
 
 def pieces_weights(pieces: int, options: Options) -> Floats:
-    """[l], the weights β·γ^i of l pieces, summing to 1. Source: X-Token.
+    """[l], the weights β·γ^i of l pieces made to sum to 1, which takes β out. Source: X-Token.
 
     >>> pieces_weights(3, Options()).round(4).tolist()
     [0.9009, 0.0901, 0.009]
     """
-    weights: Floats = options.beta * np.power(options.gamma, np.arange(pieces))
+    weights = np.power(options.gamma, np.arange(pieces))
     return np.asarray(weights / weights.sum())
+
+
+def _share_behind(kept: int, lengths: Ints, gamma: float) -> Floats:
+    """[n], the share of the weights γ^i of all pieces, lengths [n], that stands behind the first `kept`."""
+    if gamma == 1:
+        return np.asarray((lengths - kept) / lengths)
+    behind = (gamma**kept - np.power(gamma, lengths)) / (1 - np.power(gamma, lengths))
+    return np.where(lengths > kept, behind, 0)  # exactly nothing where nothing is cut
 
 
 def heaviest(ids: Ints, weights: Floats) -> tuple[Ints, Floats]:
     """ids [n, l] with weights [n, l], a row's heaviest first; of an id that comes twice the second weighs nothing."""
     mass = np.array(weights, np.float64)
-    for later in range(1, ids.shape[1]):
-        for earlier in range(later):
-            again = ids[:, earlier] == ids[:, later]
-            mass[:, earlier] += np.where(again, mass[:, later], 0)
-            mass[again, later] = 0
+    ordered = np.sort(ids, axis=1)
+    twice = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
+    mass[twice] = _merged(ids[twice], mass[twice])
     order = np.argsort(-mass, axis=1, kind="stable")
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(mass, order, axis=1)
+
+
+def _merged(ids: Ints, mass: Floats) -> Floats:
+    """[n, l]: all that an id weighs in its row, at its first place; 0 at its others."""
+    if not ids.size:
+        return mass
+    rows = np.arange(len(ids))[:, None]
+    order = np.argsort(ids, axis=1, kind="stable")
+    ordered = np.take_along_axis(ids, order, axis=1)
+    first = np.ones(ids.shape, bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    sums = np.add.reduceat(np.take_along_axis(mass, order, axis=1).ravel(), np.flatnonzero(first))
+    merged = np.zeros_like(mass)
+    merged[np.broadcast_to(rows, ids.shape)[first], order[first]] = sums
+    return merged
 
 
 def stored(ids: Ints, weights: Floats) -> tuple[Ints, Floats]:

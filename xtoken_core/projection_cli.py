@@ -4,6 +4,7 @@ The shell's commands about W: `project` builds and saves one, `row` shows one ro
 A command gives what there is to show, as plain values and as lines that are safe to print; the shell prints it.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Shown:
 
 def project(student: str, teacher: str, options: Options, *, out: Path, nemo_out: Path | None) -> Shown:
     """Builds W anew, never from the cache, and saves it. What is measured is the building alone."""
+    if nemo_out and os.path.realpath(out) == os.path.realpath(nemo_out):
+        raise ProjectionError(f"--out and --nemo both name {out}. Give each file a name of its own.")
     sides = catalog.load(student), catalog.load(teacher)
     made = measured(lambda: build(*sides, options=options))
     projection_file.write(made.result, out)

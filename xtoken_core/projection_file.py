@@ -30,7 +30,7 @@ from xtoken_core.tokenizer import Tokenizer
 from xtoken_core.vocab import MAX_IDS
 
 SCHEMA = "xtoken-explorer/projection/1"
-BUILDER = 1  # another number where `projection.build` makes another W of the same input: what is kept counts no more
+BUILDER = 2  # another number where `projection.build` makes another W of the same input: what is kept counts no more
 MAX_FILE_BYTES = 256 * 2**20  # a million rows of K = 32 fit
 MAX_NAME = 4_096
 MAX_KEPT = 24
@@ -109,12 +109,14 @@ def cache_folder() -> Path:
 
 def _key(student: Tokenizer, teacher: Tokenizer, options: Options) -> str:
     """A hash over all that W depends on. The config beside a tokenizer.json changes the roles, not its hash."""
-    sides = [[side.sha256, sorted(side.vocabulary.roles.items())] for side in (student, teacher)]
+    sides = [[side.sha256, sorted(side.vocabulary.specials().items())] for side in (student, teacher)]
     return sha256(json.dumps([SCHEMA, BUILDER, sides, asdict(options)]).encode()).hexdigest()
 
 
 def _kept(file: Path) -> Projection | None:
-    """What is kept there; a file that is broken counts as none."""
+    """What is kept there; a file that is broken counts as none, and so does what isn't a file of this folder's own."""
+    if file.is_symlink() or not file.is_file():
+        return None
     try:
         return read(file)
     except ProjectionError:
@@ -126,10 +128,11 @@ def _is_of(kept: Side, tokenizer: Tokenizer) -> bool:
 
 
 def _forget_the_oldest(folder: Path) -> None:
-    with suppress(OSError):  # another process may be at it
-        files = sorted(folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
-        for file in files[:-MAX_KEPT]:
-            file.unlink()
+    with suppress(OSError):
+        files = [file for file in folder.glob("*.safetensors") if file.is_file()]
+        for file in sorted(files, key=lambda file: file.lstat().st_mtime_ns)[:-MAX_KEPT]:
+            with suppress(OSError):  # another process may be at it
+                file.unlink()
 
 
 def _container(metadata: Mapping[str, str], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -227,9 +230,10 @@ def _arrays(tensors: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, np
     for tensor, dtype in _DTYPES.items():
         if tensors[tensor]["dtype"] != dtype:
             raise _refuse(name, f"its tensor {tensor} is of type {tensors[tensor]['dtype']}, not {dtype}")
-        if len(tensors[tensor]["shape"]) > 2:  # NumPy refuses more than 64 axes
-            raise _refuse(name, f"its tensor {tensor} has {len(tensors[tensor]['shape'])} axes")
-    if max(tensors["canonical"]["data"], default=0) > 1:
+        shape = tensors[tensor]["shape"]
+        if len(shape) > 2 or max(shape, default=0) > MAX_IDS:  # NumPy refuses more axes and larger ones
+            raise _refuse(name, f"its tensor {tensor} has {len(shape)} axes, or one above {MAX_IDS:,}")
+    if np.frombuffer(tensors["canonical"]["data"], np.uint8).max(initial=0) > 1:
         raise _refuse(name, "its tensor canonical holds other bytes than 0 and 1")
     return {
         tensor: np.frombuffer(tensors[tensor]["data"], _NUMPY[dtype]).reshape(tensors[tensor]["shape"])

@@ -10,8 +10,9 @@ text before anything else would swallow them.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from time import monotonic
 from typing import Any
 
 import tokenizers
@@ -19,6 +20,9 @@ import tokenizers
 from xtoken_core.errors import TokenizerError
 from xtoken_core.tokenizer import Tokenizer, raise_unless_library
 from xtoken_core.vocab import ALPHABET, META_SPACE
+
+MAX_SECONDS = 20  # for all tokens of a vocabulary; the slowest bundled pair takes one
+_FIRST_TEXTS = 256
 
 _LETTERS = {byte: chr(letter) for letter, byte in ALPHABET.items()}
 
@@ -48,11 +52,21 @@ def _spelled(tokenizer: Tokenizer, tokens: Sequence[bytes]) -> list[list[int]]:
     cutting = _cutting_only(tokenizer.backend)
     texts = [_text(data) for data in tokens]
     whole = [text if byte_level else text.replace(" ", META_SPACE) for text in texts if text is not None]
-    encoded = iter(cutting.encode_batch_fast(whole, add_special_tokens=False))
+    encoded = _encoded(cutting, whole)
     broken = _merged if byte_level else _byte_tokens
     return [
         broken(cutting, data) if text is None else next(encoded).ids for data, text in zip(tokens, texts, strict=True)
     ]
+
+
+def _encoded(cutting: tokenizers.Tokenizer, texts: Sequence[str]) -> Iterator[tokenizers.Encoding]:
+    """Some at a time, against a clock: a pattern of a stranger's pre-tokenizer may take for ever."""
+    began, start, count = monotonic(), 0, _FIRST_TEXTS
+    while start < len(texts):
+        yield from cutting.encode_batch_fast(texts[start : start + count], add_special_tokens=False)
+        start, count = start + count, count * 2
+        if monotonic() - began > MAX_SECONDS and start < len(texts):
+            raise TokenizerError(f"its steps took longer than {MAX_SECONDS} s for {start:,} of {len(texts):,} tokens")
 
 
 def _text(data: bytes) -> str | None:

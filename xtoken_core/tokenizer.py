@@ -218,6 +218,8 @@ def _backend(content: bytes, name: str) -> tokenizers.Tokenizer:
     # a file may ask for truncation or padding; what is shown is the whole text and nothing else
     backend.no_truncation()
     backend.no_padding()
+    if getattr(backend.model, "dropout", None):  # cuts at random while a model is trained
+        backend.model.dropout = None
     return backend
 
 

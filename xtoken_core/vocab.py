@@ -19,6 +19,7 @@ from xtoken_core.roles import role_of
 from xtoken_core.sequence import DUMMY_SPACE, Ints, Mark, TokenSequence
 
 MAX_IDS = 4_000_000  # the largest published vocabularies hold a million ids; a hostile file could ask for 2^32
+MOST_IDS_A_TOKEN, SPARE_IDS = 2, 65_536  # published vocabularies have holes, but not mostly
 UNUSED = "unused"
 EMPTY = "empty"
 META_SPACE = "\u2581"  # ▁, how SentencePiece writes a space
@@ -51,6 +52,10 @@ class Vocabulary:
         self._check(np.array([token]))
         start = int(self.starts[token])
         return self.data[start : start + int(self.lengths[token])].tobytes()
+
+    def specials(self) -> dict[int, str]:
+        """The ids that have a role, and it; not those that stand for nothing at all."""
+        return {token: role for token, role in self.roles.items() if role not in (UNUSED, EMPTY)}
 
     def tokens(self) -> list[bytes]:
         """Every id's bytes, [V]; b"" for a special token."""
@@ -161,7 +166,13 @@ def _forms(spec: Mapping[str, Any]) -> list[str]:
             f"The tokenizer has a token id of {max(form_of):,}; ids up to {MAX_IDS:,} are read. "
             f"Check that the file is a tokenizer.json as its authors published it."
         )
-    return [form_of.get(token, "") for token in range(max(form_of) + 1)]
+    ids = max(form_of) + 1
+    if ids > MOST_IDS_A_TOKEN * len(form_of) + SPARE_IDS:
+        raise TokenizerError(
+            f"The tokenizer has {len(form_of):,} tokens, but ids up to {ids - 1:,}: most ids would stand for nothing. "
+            f"Check that the file is a tokenizer.json as its authors published it."
+        )
+    return [form_of.get(token, "") for token in range(ids)]
 
 
 def _speller(spec: Mapping[str, Any]) -> "ByteLevel | SentencePiece":

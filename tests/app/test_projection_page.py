@@ -126,6 +126,33 @@ def test_the_card_says_who_took_the_place_in_the_relaxed_set() -> None:
     assert "Relaxed common set: out, its teacher token went to the student token 2 (17)." in told
 
 
+def test_before_a_choice_the_first_that_is_found_is_shown() -> None:
+    app = page(kind="regex", query="^ the$")
+    assert listed(app)["chosen"] == 279
+    assert "Row 279: exact" in app.subheader[0].value
+
+
+def test_a_choice_that_the_search_leaves_out_stays_and_is_told() -> None:
+    app = page(row="679", query="nothing has this text")
+    assert "Row 679" in app.subheader[0].value
+    assert "Not in the list" in sentences(app)
+
+
+def test_a_search_by_id_is_forgotten_in_another_vocabulary() -> None:
+    app = page(view="columns", kind="id", query="17 15 16")
+    assert listed(app)["total"] == 3
+    app.segmented_control(key="view").set_value("rows").run()
+    assert listed(app)["total"] == 128_256
+
+
+def test_bounds_that_exclude_all_get_a_sentence() -> None:
+    assert "No pieces is at least 4 and at most 2" in sentences(small(least_pieces="4", most_pieces="2"))
+
+
+def test_the_filters_show_a_token_s_category() -> None:
+    assert "category: three digits" in sentences(page(row="679"))
+
+
 def test_an_exact_row_is_in_both_common_sets() -> None:
     told = sentences(page(query="Hundreds", row="78955", teacher="qwen3"))
     assert "Strict common set: in" in told
@@ -135,7 +162,7 @@ def test_an_exact_row_is_in_both_common_sets() -> None:
 def test_an_empty_row_says_why() -> None:
     app = page(rules="empty", sort="-pieces")
     app = page(row=str(listed(app)["ids"][0]))
-    assert "more than are allowed" in sentences(app)
+    assert "tokens and Options allow 4" in sentences(app)
 
 
 def test_the_reverse_lists_all_that_maps_to_a_teacher_token() -> None:
@@ -157,7 +184,7 @@ def test_the_summary_states_findings_with_their_tables() -> None:
     charts = app.get("plotly_chart")
     assert len(charts) == 4
     by_rule, by_pieces, by_students, unreached = [element.value for element in app.dataframe]
-    assert by_rule["rows"].tolist() == [109_566, 17_993, 3, 694]
+    assert by_rule["rows"].tolist() == [109_566, 17_993, 3, 441, 253]
     assert by_pieces["rows"].sum() == 128_256
     assert by_students["columns"].sum() == 151_669
     assert unreached["columns"].sum() == 41_842
