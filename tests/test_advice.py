@@ -161,6 +161,11 @@ def test_a_category_near_the_threshold_is_named() -> None:
     assert not [line for line in advise(with_numbers(inside=39), {TWO}).against if "near the threshold" in line]
 
 
+def test_a_share_of_nothing_is_near_no_threshold() -> None:
+    against = advise(with_numbers(inside=100), {ONE, TWO}, threshold=0.1).against
+    assert not [line for line in against if "near the threshold" in line and "“" in line]
+
+
 def test_a_small_category_is_named() -> None:
     vocabulary = of(emoji=(1, 0, 0), two_digits=(9, 9, 0), three_digits=(10, 10, 0))
     advice = advise(vocabulary, {Category.EMOJI, TWO, THREE})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import projection
+from benchmarks import audit, projection
 
 ROOT = Path(__file__).parent.parent
 COUNTS = {"student_tokens", "teacher_tokens", "chunks"}
@@ -59,3 +59,28 @@ def test_the_projection_benchmark_prints_a_markdown_table() -> None:
     assert lines[2] == (
         "| gpt2 | smollm2 | 50,257 | 36,960 | 13,035 | 1 | 261 | 11,765 | 180.2 | 190.0 | 27.0 | 2.1 | 1,234.0 |"
     )
+
+
+def test_the_audit_benchmark_measures_an_audit_and_a_weighted_text() -> None:
+    command = [sys.executable, "-m", "benchmarks.audit", "--quick", "--json"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    (row,) = json.loads(finished.stdout)
+    assert (row["student"], row["teacher"]) == ("smollm2", "gpt2")
+    assert 0 < row["audit_milliseconds"] < row["anew_milliseconds"]
+    assert row["text_mb"] >= 0.5
+    assert min(row[name] for name in ("weighted_seconds", "tokens_per_second", "peak_mb")) > 0
+
+
+def test_the_audit_benchmarks_text_is_the_same_each_time_and_never_repeats_itself() -> None:
+    text = audit.corpus(1_000_000)
+    assert audit.corpus(1_000_000) == text
+    assert len(text) >= 1_000_000
+    assert text[: len(text) // 2] != text[len(text) // 2 :]
+    assert text.decode().count("\n") > 5_000
+
+
+def test_the_audit_benchmark_prints_a_markdown_table() -> None:
+    row = audit.Row("gpt2", "smollm2", 641.0, 1694.0, 10.5, 10.8, 599_638, 77.3)
+    lines = [*audit.HEAD.splitlines(), audit.line(row)]
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[2] == "| gpt2 | smollm2 | 641.0 | 1,694.0 | 10.5 | 10.8 | 599,638 | 77.3 |"

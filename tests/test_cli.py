@@ -15,7 +15,7 @@ import pytest
 
 from tests.handmade import added, as_bytes, byte_level, template
 from tests.real import load
-from xtoken_core import catalog, cli, common_set, export, hub, llama, nemo, projection_file
+from xtoken_core import advice, catalog, cli, common_set, export, hub, llama, nemo, projection_file
 from xtoken_core.alignment import align
 from xtoken_core.matrix import Options, Rule
 from xtoken_core.projection import build
@@ -441,3 +441,169 @@ def test_a_file_that_is_no_projection_is_told(tmp_path: Path, w: Path, shell: Sh
     (tmp_path / "cut").write_bytes(w.read_bytes()[:1_000])
     assert "it is no whole safetensors file" in shell.refused("row", str(tmp_path / "cut"), "a")
     assert "can't be read: No such file or directory. Check the path." in shell.refused("row", str(tmp_path / "x"), "a")
+
+
+PUBLISHED = {
+    "qwen3": ([13, 13], [0, 100], [0, 1000], [32, 32], "p-kl"),
+    "phi-4-mini": ([13, 13], [100, 100], [1000, 1000], [32, 32], "h-kl"),
+}
+
+
+def test_an_audit_gives_the_published_counts_and_advice_in_the_order_of_the_teachers(shell: Shell) -> None:
+    plain = shell.json("audit", "llama-3.2", *PUBLISHED)
+    assert plain.keys() == {"student", "teachers"}
+    assert plain["student"] == {"name": "llama-3.2", "sha256": catalog.ENTRIES["llama-3.2"].sha256}
+    assert [teacher["name"] for teacher in plain["teachers"]] == list(PUBLISHED)
+    for teacher in plain["teachers"]:
+        one, two, three, punctuation, loss = PUBLISHED[teacher["name"]]
+        assert teacher["published"] == {
+            "one_digit": one,
+            "two_digit": two,
+            "three_digit": three,
+            "ascii_punctuation": punctuation,
+        }
+        assert teacher["advice"]["loss"] == loss
+        assert all(isinstance(teacher["advice"][part], list) for part in ("reasons", "against"))
+        assert teacher["advice"]["rule"]
+        assert teacher["sha256"] == catalog.ENTRIES[teacher["name"]].sha256
+        assert sum(category["tokens"] for category in teacher["categories"]) == 128_256
+        overlap = teacher["overlap"]
+        assert overlap["of_smaller"] == overlap["shared"] / min(overlap["student"], overlap["teacher"])
+
+
+def test_a_category_of_an_audit_has_the_numbers_of_its_rows(shell: Shell) -> None:
+    categories = shell.json("audit", "gpt2", "smollm2")["teachers"][0]["categories"]
+    w = build(load("gpt2"), load("smollm2"))
+    names = {"name", "tokens", "strict", "relaxed", "multi", "multi_by_pieces", "empty"}
+    assert all(category.keys() == names for category in categories)
+    assert all(sum(category["multi_by_pieces"]) == category["multi"] for category in categories)
+    totals = {name: sum(category[name] for category in categories) for name in names - {"name", "multi_by_pieces"}}
+    assert totals == {
+        "tokens": 50_257,
+        "strict": len(common_set.strict(w)),
+        "relaxed": len(common_set.relaxed(w)),
+        "multi": 13_035,
+        "empty": 261,
+    }
+
+
+def test_an_audit_is_told_to_a_person_in_aligned_columns_and_sentences(shell: Shell) -> None:
+    code, out, err = shell("audit", "gpt2", "smollm2", "mistral-v0.3")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "student  gpt2  50,257 ids  sha256 8414cab924d8"
+    assert [line for line in lines if line.startswith("teacher")] == [
+        "teacher  smollm2  49,152 ids  sha256 9ca9acddb652",
+        f"teacher  mistral-v0.3  32,768 ids  sha256 {catalog.ENTRIES['mistral-v0.3'].sha256[:12]}",
+    ]
+    head = next(k for k, line in enumerate(lines) if line.startswith("category"))
+    table = lines[head : lines.index("", head)]
+    table = table[: next(k for k, line in enumerate(table) if line.startswith("vocabularies"))]
+    assert table[0].split() == ["category", "tokens", "strict", "relaxed", "multi", "empty"]
+    assert len({len(line) for line in table}) == 1
+    assert re.fullmatch(r"one digit +11 +11 +11 +0 +0", table[1])
+    assert sum(line.startswith("advice: ") for line in lines) == 2
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    file = tmp_path / "corpus.txt"
+    file.write_bytes("In 2024 we sold 201 lamps, 35 more than in 2023. Café!\r\n".encode() * 3)
+    return file
+
+
+def test_a_corpus_weighs_the_categories_and_tells_each_tokenizers_fertility(text_file: Path, shell: Shell) -> None:
+    plain = shell.json("audit", "gpt2", "smollm2", "mistral-v0.3", "--file", str(text_file))
+    size = len(text_file.read_bytes())
+    assert plain["corpus"]["bytes"] == size
+    for side, name in zip(plain["corpus"]["tokenizers"], ("gpt2", "smollm2", "mistral-v0.3"), strict=True):
+        tokens = len(load(name).backend.encode(text_file.read_bytes().decode(), add_special_tokens=False))
+        assert side == {"name": name, "tokens": tokens, "bytes_per_token": size / tokens}
+    for teacher in plain["teachers"]:
+        occurrences = {category["name"]: category["occurrences"] for category in teacher["categories"]}
+        assert sum(occurrences.values()) == plain["corpus"]["tokenizers"][0]["tokens"]
+        assert occurrences["two_digits"] == 3  # 2024 is " 20" and "24"
+        assert all(0 <= category["share_outside"] <= 1 for category in teacher["categories"])
+    _, out, _ = shell("audit", "gpt2", "smollm2", "--file", str(text_file))
+    assert re.search(r"^category .* occurrences  outside$", out, re.MULTILINE)
+    assert re.search(rf"^corpus   {size} bytes$", out, re.MULTILINE)
+
+
+def test_a_corpus_of_records_is_the_field_that_is_asked_for(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "one", "answer": "two three"}\n' * 2)
+
+    def size(*options: str) -> int:
+        plain = shell.json("audit", "gpt2", "smollm2", "--file", str(tmp_path / "a.jsonl"), *options)
+        return int(plain["corpus"]["bytes"])
+
+    assert (size(), size("--field", "answer")) == (6, 18)
+
+
+def test_a_corpus_without_tokens_is_no_error(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": ""}\n')
+    plain = shell.json("audit", "gpt2", "smollm2", "--file", str(tmp_path / "a.jsonl"))
+    assert plain["corpus"]["bytes"] == 0
+    assert all(category["occurrences"] == 0 for category in plain["teachers"][0]["categories"])
+
+
+def test_the_options_of_an_audit_are_its_options(shell: Shell) -> None:
+    def relaxed(*options: str) -> int:
+        teacher = shell.json("audit", "gpt2", "smollm2", *options)["teachers"][0]
+        return sum(category["relaxed"] for category in teacher["categories"])
+
+    assert relaxed("--threshold", "0.6") == relaxed() > relaxed("--threshold", "1")
+    found = {
+        critical: shell.json("audit", "gpt2", "mistral-v0.3", "--critical", critical)["teachers"][0]["advice"]
+        for critical in cli.PRESETS
+    }
+    assert found["math"] == shell.json("audit", "gpt2", "mistral-v0.3")["teachers"][0]["advice"]
+    assert len({json.dumps(one) for one in found.values()}) == len(cli.PRESETS)
+
+
+def test_the_presets_of_the_shell_are_those_of_the_advice() -> None:
+    assert tuple(advice.PRESETS) == cli.PRESETS
+
+
+def test_the_same_tokenizer_is_told_plain_kl(shell: Shell) -> None:
+    assert shell.json("audit", "gpt2", "gpt2")["teachers"][0]["advice"]["loss"] == "kl"
+
+
+def test_an_audit_that_can_not_be_made_is_told(tmp_path: Path, shell: Shell) -> None:
+    def audit(*options: str) -> str:
+        return shell.refused("audit", "gpt2", "smollm2", *options)
+
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{\n')
+    assert "required: TEACHER" in shell.refused("audit", "gpt2")
+    assert "No tokenizer is called 'no-such-name'" in audit("no-such-name")
+    assert "invalid choice: 'physics'" in audit("--critical", "physics")
+    assert "The threshold was given as nan; it must be" in audit("--threshold", "nan")
+    assert "missing.txt can't be read: No such file or directory." in audit("--file", str(tmp_path / "missing.txt"))
+    assert "can't be read: Is a directory. Check the path." in audit("--file", str(tmp_path))
+    assert "latin.txt is not UTF-8: byte 3 is 0xE9." in audit("--file", str(tmp_path / "latin.txt"))
+    assert "empty.txt is empty." in audit("--file", str(tmp_path / "empty.txt"))
+    assert "Record 2 of" in audit("--file", str(tmp_path / "a.jsonl"))
+    assert "no text in the field 'x'" in audit("--file", str(tmp_path / "a.jsonl"), "--field", "x")
+    assert "/dev/zero is a device, which may have no end." in audit("--file", "/dev/zero")
+
+
+def test_a_terminal_sees_how_far_a_corpus_is_and_others_do_not(
+    text_file: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("audit", "gpt2", "smollm2", "--file", str(text_file))
+    assert shell(*command)[2] == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, out, err = shell(*command)
+    assert (code, err) == (0, "\rcorpus 100 %\r\x1b[K")
+    assert out == shell(*command)[1]
+    text_file.write_bytes(b"\xff")
+    assert re.fullmatch(r"\r\x1b\[Kxtoken_core: [^\n]+ is not UTF-8[^\n]+\n", shell(*command)[2])
+
+
+def test_an_audit_runs_without_torch_or_streamlit() -> None:
+    program = (
+        "import sys; from xtoken_core import cli; assert cli.main(['audit', 'gpt2', 'smollm2']) == 0;"
+        "assert not {'torch', 'transformers', 'streamlit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from xtoken_core import browse, catalog, common_set, projection_file
+from xtoken_core import audit, browse, catalog, common_set, projection_file
 from xtoken_core.alignment import Scoring, align
+from xtoken_core.audit import Overlap
 from xtoken_core.browse import Listing
 from xtoken_core.common_set import CommonSet
 from xtoken_core.compare import compare
@@ -63,7 +64,7 @@ class Prepared:
     teacher_listing: Listing
 
 
-@st.cache_resource(max_entries=4, show_spinner="Building W …", hash_funcs={Tokenizer: _identity})
+@st.cache_resource(max_entries=8, show_spinner="Building W …", hash_funcs={Tokenizer: _identity})
 def prepared(student: Tokenizer, teacher: Tokenizer, options: Options, threshold: float) -> Prepared:
     """A W, by everything that it depends on; from the user's cache folder where it was built before."""
     projection = _projection(student, teacher, options)
@@ -79,7 +80,7 @@ def prepared(student: Tokenizer, teacher: Tokenizer, options: Options, threshold
     )
 
 
-@st.cache_resource(max_entries=6, show_spinner=False, hash_funcs={Tokenizer: _identity})
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Tokenizer: _identity})
 def _projection(student: Tokenizer, teacher: Tokenizer, options: Options) -> Projection:
     return projection_file.cached(student, teacher, options)
 
@@ -87,6 +88,12 @@ def _projection(student: Tokenizer, teacher: Tokenizer, options: Options) -> Pro
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Tokenizer: _identity})
 def _listing(tokenizer: Tokenizer) -> Listing:
     return browse.listing(tokenizer.vocabulary)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={Tokenizer: _identity})
+def overlap(first: Tokenizer, second: Tokenizer) -> Overlap:
+    """How much two vocabularies have in common."""
+    return audit.overlap(first.vocabulary, second.vocabulary)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the file …", hash_funcs={Tokenizer: _identity})

@@ -34,10 +34,23 @@ def _show_tokens(view: str, choice: str, tokens: Sequence[int]) -> None:
     distinct = list(dict.fromkeys(tokens))[:MOST_CARRIED]
     state = st.session_state
     state.view, state.kind, state.query = view, "id", " ".join(map(str, distinct))
-    state.rules = state.categories = ()
-    state.least_pieces, state.most_pieces, state.least_weight, state.most_weight = 0, 0, 0.0, 1.0
-    state.unreached = False
+    show_all()
     state[choice] = distinct[0]
+
+
+def to_category(label: str) -> NoReturn:
+    """To the rows of all student tokens of a category."""
+    show_all()
+    state = st.session_state
+    state.view, state.query, state.categories, state.row, state.from_chunk = "rows", "", [label], None, None
+    st.switch_page(PROJECTION)
+
+
+def show_all() -> None:
+    """No filter on the Projection page."""
+    state = st.session_state
+    state.rules, state.categories, state.unreached = [], [], False
+    state.least_pieces, state.most_pieces, state.least_weight, state.most_weight = 0, 0, 0.0, 1.0
 
 
 def to_text(text: str, student: Tokenizer, teacher: Tokenizer) -> NoReturn:

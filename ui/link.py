@@ -123,7 +123,20 @@ class ProjectionLink(Link):
     block: str = "201\nHundreds\ninternational\n2024"
 
 
-PAGES: tuple[type[Link], ...] = (AlignmentLink, ProjectionLink)
+@dataclass(frozen=True, slots=True)
+class CoverageLink(Link):
+    """The Coverage page: the teachers beside the pair's, what is critical, which text weighs, what is looked at."""
+
+    beside: tuple[str, ...] = ("phi-4-mini",)
+    threshold: float = THRESHOLD
+    critical: str = "math"
+    own_categories: tuple[str, ...] = ()
+    corpus: str = ""
+    coverage_view: str = "advice"
+    category: str = ""
+
+
+PAGES: tuple[type[Link], ...] = (AlignmentLink, ProjectionLink, CoverageLink)
 
 
 def _read(value: str, default: object) -> Any:

@@ -31,7 +31,7 @@ def choose_pair() -> None:
 def _name(label: str, key: str) -> None:
     st.selectbox(
         label,
-        _names(st.session_state[key]),
+        names(st.session_state[key]),
         key=key,
         filter_mode="contains",
         help="Another tokenizer, by path, hub id or file, is read under Open.",
@@ -40,10 +40,10 @@ def _name(label: str, key: str) -> None:
     )
 
 
-def _names(current: str | None) -> list[str]:
-    """The catalogue, the uploads of this session, and the name in use even where it was typed or came with a link."""
+def names(*current: str | None) -> list[str]:
+    """The catalogue, the uploads of this session, and the names in use, which may have been typed or linked."""
     known = [*catalog.ENTRIES, *st.session_state.get("uploads", {})]
-    return known if current in known or not current else [*known, current]
+    return list(dict.fromkeys([*known, *filter(None, current)]))
 
 
 def _swap() -> None:
@@ -74,7 +74,7 @@ def tokenizers() -> tuple[Tokenizer, Tokenizer]:
     problems: list[str] = []
     for side in SIDES:
         try:
-            loaded.append(_tokenizer(st.session_state[side.lower()] or ""))
+            loaded.append(tokenizer(st.session_state[side.lower()] or ""))
         except XTokenError as error:
             problems.append(f"{side}: {error}")
     if problems:
@@ -82,7 +82,8 @@ def tokenizers() -> tuple[Tokenizer, Tokenizer]:
     return loaded[0], loaded[1]
 
 
-def _tokenizer(name: str) -> Tokenizer:
+def tokenizer(name: str) -> Tokenizer:
+    """The tokenizer that a name stands for in this session. Raises TokenizerError."""
     uploads = st.session_state.get("uploads", {})
     if name in uploads:
         return cached.uploaded_tokenizer(name.removeprefix(UPLOADED), uploads[name])
@@ -109,7 +110,7 @@ def _is_elsewhere(name: str) -> bool:
 def ask_to_read() -> None:
     """A button for the names that came with a link and would be read elsewhere."""
     state = st.session_state
-    asked = [name for name in (state.student, state.teacher) if name and _is_elsewhere(name)]
+    asked = [name for name in (state.student, state.teacher, *state.beside) if name and _is_elsewhere(name)]
     waiting = [name for name in asked if name not in state.get("agreed", ())]
     if waiting:
         st.button("Read it", on_click=_agree, args=(waiting,))

@@ -8,7 +8,7 @@ from typing import get_args
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import pair
+from ui import journey, pair
 from ui.layout import presenter_size
 from ui.projection_figures import RULE_WORDS
 from xtoken_core.browse import Asked, Order
@@ -64,19 +64,29 @@ def controls() -> DeltaGenerator | None:
 def _make_legal() -> None:
     """A link may ask for what isn't there; a widget would break on it."""
     state = st.session_state
-    for name, legal in (("view", VIEWS), ("kind", KINDS), ("long", LONG)):
+    make_options_legal()
+    for name, legal in (("view", VIEWS), ("kind", KINDS)):
         if state[name] not in legal:
             state[name] = next(iter(legal))
+    state.rules = [rule for rule in state.rules if rule in RULES]
+    state.categories = [category for category in state.categories if category in CATEGORIES]
+    for name, default in (("least_weight", 0.0), ("most_weight", 1.0)):
+        if not 0 <= (state[name] or 0) <= 1:
+            state[name] = default
+
+
+def make_options_legal() -> None:
+    """The options of W and of its common sets, which more than one page has: an impossible one becomes the default."""
+    state = st.session_state
+    if state.long not in LONG:
+        state.long = Options().long
     for name, most in (("top_k", MAX_TOP_K), ("max_pieces", MAX_PIECES)):
         if not 1 <= (state[name] or 1) <= most:
             state[name] = getattr(Options(), name)
     if not 0 < (state.gamma or 1) <= 1:
         state.gamma = Options().gamma
-    state.rules = [rule for rule in state.rules if rule in RULES]
-    state.categories = [category for category in state.categories if category in CATEGORIES]
-    for name, default in (("threshold", THRESHOLD), ("least_weight", 0.0), ("most_weight", 1.0)):
-        if not 0 <= (state[name] or 0) <= 1:
-            state[name] = default
+    if not 0 <= (state.threshold or 0) <= 1:
+        state.threshold = THRESHOLD
 
 
 def _options() -> None:
@@ -238,15 +248,8 @@ def _row_filters() -> int:
 
 
 def _clear() -> None:
-    show_everything()
+    journey.show_all()
     st.session_state.query = ""
-
-
-def show_everything() -> None:
-    """No filter."""
-    state = st.session_state
-    state.rules, state.categories, state.unreached = [], [], False
-    state.least_pieces, state.most_pieces, state.least_weight, state.most_weight = 0, 0, 0.0, 1.0
 
 
 def asked() -> Asked:

@@ -289,13 +289,13 @@ def _row_steps(prepared: Prepared, row: Row) -> None:
 
 def _show_column(token: int) -> None:
     """The teacher's tokens with this one chosen, whatever was looked for."""
-    projection_inputs.show_everything()
+    journey.show_all()
     st.session_state.query = ""
     st.session_state.view, st.session_state.column = "columns", token
 
 
 def _show_row(token: int) -> None:
-    projection_inputs.show_everything()
+    journey.show_all()
     st.session_state.query = ""
     st.session_state.view, st.session_state.row = "rows", token
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 ALIGNMENT = "pages/alignment.py"
 PROJECTION = "pages/projection.py"
-TITLES = {ALIGNMENT: "Alignment", PROJECTION: "Projection"}
+COVERAGE = "pages/coverage.py"
+TITLES = {ALIGNMENT: "Alignment", PROJECTION: "Projection", COVERAGE: "Coverage"}
 
 
 def run() -> None:

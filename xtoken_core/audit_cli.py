@@ -116,7 +116,8 @@ def _lines(sides: Sequence[Tokenizer], found: Sequence[Audited], counted: Sequen
     if counted:
         yield f"corpus   {counted[0].bytes:,} bytes"
         for side, count in zip(sides, counted, strict=True):
-            yield f"         {visible_form(side.name)}  {count.tokens:,} tokens  {count.bytes_per_token:.2f} bytes a token"
+            fertility = f"{count.tokens:,} tokens  {count.bytes_per_token:.2f} bytes a token"
+            yield f"         {visible_form(side.name)}  {fertility}"
     for one in found:
         yield ""
         yield f"teacher  {_name(one.teacher)}"

@@ -31,6 +31,7 @@ Progress = Callable[[int], None]
 PIECE = 2**20  # bytes of a file that are read at once
 PART = 2**14  # characters that are tokenised at once, by one core
 BATCH = 2**20  # characters whose tokens are in memory at once
+NEAR = 2**12  # characters before the end of a part, among which it is cut
 
 # where a text is cut, the best first; each pattern ends at the last such place
 _PLACES = (
@@ -92,16 +93,16 @@ def _plain(file: BinaryIO, name: str) -> Iterator[str]:
         ended = not block
         held = len(decoder.getstate()[0])  # the beginning of a character, from the block before
         try:
-            text = rest + decoder.decode(block, final=ended)
+            rest += decoder.decode(block, final=ended)
         except UnicodeDecodeError as error:
             raise _not_utf8(name, read - held, error) from error
         read += len(block)
-        end = len(text) if ended else _end(text, 0, len(text))
-        rest = text[end:]
-        if end:
-            yield text[:end]
+        *pieces, rest = _cut(rest, PIECE) if rest else [""]
+        yield from pieces
     if not read:
         raise TextError(f"{name} is empty. Choose a file with text in it.")
+    if rest:
+        yield rest
 
 
 def _not_utf8(name: str, start: int, error: UnicodeDecodeError) -> TextError:
@@ -167,9 +168,10 @@ def count(tokenizer: Tokenizer, pieces: Iterable[str], *, progress: Progress | N
 
     A text is cut before a space between two words, else before white space behind a word: the published byte-level
     tokenizers start a token there anyway, so the counts are those of the whole text. Other cuts can change the tokens
-    next to them: at a line end without a word before it, and in mid-word where a part of 16,384 characters has no white
-    space. A SentencePiece tokenizer may put a dummy space at a cut: where white space other than a space follows, or
-    always. MEASURED
+    next to them: at a line end without a word before it, and in mid-word where 4,096 characters have no white space.
+    SentencePiece may put a dummy space at a cut: where other white space than a space follows, or always. Measured on
+    3.9 MB of English with numbers (also with CRLF), 3 MB of Python and 20 languages, six tokenizers of the catalogue:
+    with up to 242 cuts no count changed.
 
     Raises TextError for lone surrogates, TokenizerError where the tokenizer refuses a part of the text.
     """
@@ -238,8 +240,8 @@ def _cut(text: str, most: int) -> Iterator[str]:
 
 
 def _end(text: str, start: int, stop: int) -> int:
-    """The best place of a cut behind `start`, at most at `stop`; a part without any ends in mid-word."""
-    found = (place.match(text, start, stop) for place in _PLACES)
+    """The best place of a cut shortly before `stop`, else `stop` itself."""
+    found = (place.match(text, max(start, stop - NEAR), stop) for place in _PLACES)
     return next((match.end() for match in found if match), stop)
 
 

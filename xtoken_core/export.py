@@ -1,5 +1,5 @@
 """
-For other programs: an alignment, the rows of a projection and an audit, as JSON and as CSV that a spreadsheet can't run.
+For other programs: an alignment, a projection and an audit as JSON, an alignment also as CSV for a spreadsheet.
 """
 
 from dataclasses import asdict

@@ -33,7 +33,7 @@ SCHEMA = "xtoken-explorer/projection/1"
 BUILDER = 2  # another number where `projection.build` makes another W of the same input: what is kept counts no more
 MAX_FILE_BYTES = 256 * 2**20  # a million rows of K = 32 fit
 MAX_NAME = 4_096
-MAX_KEPT = 24
+MAX_KEPT = 48  # every ordered pair of the catalogue, some 180 MB, and a few more
 
 # in the file's order, the wider first, so that each starts where its numbers are aligned
 _DTYPES = {"ids": "I32", "weights": "F32", "pieces": "I32", "trimmed": "F32", "rules": "U8", "canonical": "BOOL"}
