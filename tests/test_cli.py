@@ -304,6 +304,17 @@ def test_a_projection_goes_into_nemos_format_too(tmp_path: Path, shell: Shell) -
     assert (tmp_path / "w.pt").read_bytes() == nemo.save(projection_file.read(tmp_path / "w"))
 
 
+@pytest.mark.parametrize("again", ["w", "./w", "link", "folder/../w", "same/w"])
+def test_one_file_for_both_formats_is_refused_and_nothing_is_written(again: str, tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("w")
+    (tmp_path / "same").symlink_to(".")
+    out = f"{tmp_path}/w"
+    told = shell.refused("project", "gpt2", "smollm2", "--out", out, "--nemo", f"{tmp_path}/{again}")
+    assert f"--out and --nemo both name {out}. Give each file a name of its own." in told
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "link", "same"]
+
+
 def test_a_projection_that_can_not_be_built_or_written_is_told(tmp_path: Path, shell: Shell) -> None:
     def project(*options: str) -> str:
         return shell.refused("project", "gpt2", "smollm2", *options)

@@ -1,6 +1,7 @@
 """The laws of W: worked rows, real vocabularies as a whole, a slow reference, and the traps that others fell into."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests import handmade
@@ -18,7 +19,7 @@ from tests.reference import pairs_of_equal_bytes, slow_row, slow_vocabulary
 from xtoken_core import catalog
 from xtoken_core.errors import ProjectionError
 from xtoken_core.matrix import Columns, Options, Projection, Rule, Side, check_pair
-from xtoken_core.projection import build, heaviest, ids_by_bytes, pieces_weights
+from xtoken_core.projection import _share_behind, build, heaviest, ids_by_bytes, pieces_weights
 from xtoken_core.spell import spell
 from xtoken_core.tokenizer import Tokenizer, parse_json
 from xtoken_core.vocab import UNUSED
@@ -692,3 +693,61 @@ def test_a_renamed_tokenizer_of_the_same_file_is_not_refused() -> None:
 
 def test_nothing_is_called_trimmed_where_nothing_is_cut() -> None:
     assert not build(load("gpt2"), load("smollm2"), options=Options(beta=1.0)).trimmed.any()
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda width: st.lists(
+            st.lists(
+                st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.5, 1.0, 2.0])), min_size=width, max_size=width
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
+)
+def test_the_heaviest_of_ids_that_often_repeat_are_those_of_a_slow_sum(rows: list[list[tuple[int, float]]]) -> None:
+    ids, weights = (np.array([[entry[part] for entry in row] for row in rows]) for part in (0, 1))
+    found_ids, found_weights = heaviest(ids, weights)
+    for row, row_ids, row_weights in zip(rows, found_ids.tolist(), found_weights.tolist(), strict=True):
+        sums: dict[int, float] = {}
+        for target, weight in row:
+            sums[target] = sums.get(target, 0) + weight
+        expected = sorted(sums.items(), key=lambda entry: -entry[1])  # stable: of equals the earlier piece
+        shown = [entry for entry in zip(row_ids, row_weights, strict=True) if entry[1]]
+        assert shown == [entry for entry in expected if entry[1]]
+        assert sorted(row_ids) == sorted(target for target, _ in row)
+
+
+@example(kept=3, more=[2], gamma=1.0)
+@given(st.integers(1, 64), st.lists(st.integers(0, 63), min_size=1, max_size=8), st.floats(0, 1, exclude_min=True))
+def test_the_share_behind_the_kept_pieces_is_their_weights_direct_sum(kept: int, more: list[int], gamma: float) -> None:
+    lengths = np.array([min(kept + k, 64) for k in more])
+    powers = [math.fsum(gamma**i for i in range(length)) for length in lengths.tolist()]
+    behind = [math.fsum(gamma**i for i in range(kept, length)) for length in lengths.tolist()]
+    expected = [part / whole for part, whole in zip(behind, powers, strict=True)]
+    assert _share_behind(kept, lengths, gamma).tolist() == pytest.approx(expected, abs=1e-7)
+
+
+def test_tokens_of_two_thousand_lengths_are_truncated_each_to_its_own_share() -> None:
+    spec = handmade.byte_level(*"abcd", pre_tokenizer=UNCUT)
+    teacher = handmade.read(spec)
+    longer = "abcd" * 501
+    spec["model"]["vocab"] |= {longer[:length]: length + 2 for length in range(2, 2_002)}
+    w = build(handmade.read(spec), teacher, options=Options(gamma=0.5, long="truncate"))
+    assert w.counts()[Rule.MULTI] == len(set(w.pieces[4:].tolist())) == 2_000
+    assert w.weights.sum(axis=1) == pytest.approx(np.ones(2_004), abs=1e-6)
+    for pieces in (2, 4, 5, 6, 2_001):
+        share = sum(0.5**k for k in range(min(pieces, 4))) / sum(0.5**k for k in range(pieces))
+        assert w.row(pieces + 2).trimmed == pytest.approx(1 - share, abs=1e-6)
+
+
+def test_a_teacher_with_dropout_makes_the_same_w_every_time() -> None:
+    forms = ["".join(word) for size in (1, 2, 3, 4) for word in itertools.product("ab", repeat=size)]
+    student = letters(*forms)
+    spec = handmade.byte_level("a", "b", "ab", "ba", pre_tokenizer=UNCUT)
+    spec["model"]["dropout"] = 0.5
+    one, other = (build(student, handmade.read(spec)) for _ in range(2))
+    assert entries(one, forms.index("abba")) == {2: 0.9091, 3: 0.0909}
+    assert np.array_equal(one.ids, other.ids)
+    assert np.array_equal(one.weights, other.weights)

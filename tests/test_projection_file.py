@@ -5,7 +5,9 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -244,6 +246,24 @@ def test_a_tensor_of_a_hundred_axes_is_told() -> None:
     assert "its tensor trimmed has 100 axes" in refused(len(plain).to_bytes(8, "little") + plain + data)
 
 
+def reshaped(name: str, shape: list[int]) -> bytes:
+    """W with one tensor emptied, and said to be of this shape."""
+    content = written(**{name: np.zeros(0, getattr(W, name).dtype)})
+    length, parts = int.from_bytes(content[:8], "little"), header(content)
+    parts[name]["shape"] = shape
+    plain = json.dumps(parts).encode()
+    return len(plain).to_bytes(8, "little") + plain + content[8 + length :]
+
+
+SHAPES = [[0, 2**62], [2**62, 0], [0, 2**63]]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_empty_tensor_with_an_axis_that_no_array_has_is_told(name: str, shape: list[int]) -> None:
+    assert f"its tensor {name} has 2 axes, or one above 4,000,000." in refused(reshaped(name, shape))
+
+
 def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (tmp_path / "large").open("wb") as file:
         file.truncate(2**40)
@@ -371,6 +391,7 @@ OF_THE_SAME_PAIR = build(STUDENT, TEACHER, options=Options(top_k=2))
         projection_file.save(OF_THE_SAME_PAIR),
         projection_file.save(build(TEACHER, STUDENT)),
         projection_file.save(build(STUDENT, STUDENT)),
+        *(reshaped("weights", shape) for shape in SHAPES),
     ],
 )
 def test_a_kept_file_that_is_broken_or_of_another_w_is_built_anew(
@@ -389,6 +410,26 @@ def test_another_builder_makes_another_w(folder: Path, built: list[Options], mon
     monkeypatch.setattr(projection_file, "BUILDER", projection_file.BUILDER + 1)
     projection_file.cached(STUDENT, TEACHER, Options())
     assert len(built) == len(kept(folder)) == 2
+
+
+PINNED = 2, "66b6f9977b8eecce815df47c05d4f25fc9f46c42b3652b08bcbb2e0a75107437"
+
+
+def test_the_w_that_is_built_is_that_of_the_builders_number() -> None:
+    # every rule; a piece that comes again; more pieces than K and than are allowed, dropped and truncated
+    forms = [*"abcz", "ab", "aab", "abab", "abcab", "bcbcabca", "acbacbac"]
+    student = read(byte_level(*forms, "<s>", added_tokens=[added(10, "<s>")]))
+    teacher = read(byte_level(*"cba", "bc", "<s>", added_tokens=[added(4, "<s>")]))
+    digest = sha256()
+    for options in (Options(), Options(top_k=2, max_pieces=5, gamma=0.5, long="truncate")):
+        w = build(student, teacher, options=options)
+        assert all(w.counts().values())
+        for name in ARRAYS:
+            digest.update(getattr(w, name).tobytes())
+    assert (projection_file.BUILDER, digest.hexdigest()) == PINNED, (
+        "projection.build makes another W than before. Where that's on purpose, raise projection_file.BUILDER, so that "
+        "what users keep in their cache folders counts no more, and pin the new number with the new hash here."
+    )
 
 
 def test_a_folder_that_can_not_be_written_costs_time_only(folder: Path, built: list[Options]) -> None:
@@ -418,6 +459,56 @@ def test_at_most_24_are_kept_and_the_oldest_go(folder: Path) -> None:
     assert len(names) == 24
     assert names > {str(k) for k in range(7, 30)}
     assert (folder / "a note").exists()
+
+
+def test_a_folder_among_the_kept_files_stays_and_stops_no_clean_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection_file, "MAX_KEPT", 3)
+    (folder / "x.safetensors").mkdir(parents=True)
+    os.utime(folder / "x.safetensors", (0, 0))  # the oldest of all
+    for k in range(1, 6):
+        (folder / f"{k}.safetensors").write_bytes(b"")
+        os.utime(folder / f"{k}.safetensors", (k, k))
+    projection_file.cached(STUDENT, TEACHER, Options())
+    assert (folder / "x.safetensors").is_dir()
+    files = {file.stem for file in kept(folder) if file.is_file()}
+    assert len(files) == 3
+    assert files > {"4", "5"}
+
+
+@pytest.mark.parametrize("content", [b"precious", projection_file.save(W), None])
+def test_a_link_at_the_place_of_a_kept_file_is_replaced_and_what_it_leads_to_untouched(
+    content: bytes | None, folder: Path, built: list[Options], tmp_path: Path
+) -> None:
+    projection_file.cached(STUDENT, TEACHER, Options())
+    [file] = kept(folder)
+    file.unlink()
+    target = tmp_path / "elsewhere"
+    if content is not None:
+        target.write_bytes(content)
+    file.symlink_to(target)
+    assert same(projection_file.cached(STUDENT, TEACHER, Options()), W)
+    assert len(built) == 2  # what another folder holds isn't read
+    assert not file.is_symlink()
+    assert file.read_bytes() == projection_file.save(W)
+    assert (target.read_bytes() if target.exists() else None) == content
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
+def test_a_fifo_at_the_place_of_a_kept_file_is_not_waited_for(folder: Path, built: list[Options]) -> None:
+    projection_file.cached(STUDENT, TEACHER, Options())
+    [file] = kept(folder)
+    file.unlink()
+    os.mkfifo(file)
+    found: list[Projection] = []
+    reading = Thread(target=lambda: found.append(projection_file.cached(STUDENT, TEACHER, Options())), daemon=True)
+    reading.start()
+    reading.join(timeout=20)
+    assert found, "it waits for someone to write into the FIFO"
+    assert same(found[0], W)
+    assert len(built) == 2
+    assert file.is_fifo()
 
 
 # made elsewhere

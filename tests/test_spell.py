@@ -13,6 +13,7 @@ from tests.hurt import HURTING
 from tests.real import load
 from xtoken_core import catalog
 from xtoken_core.errors import TokenizerError
+from xtoken_core.projection import build
 from xtoken_core.spell import spell
 from xtoken_core.tokenizer import Tokenizer
 
@@ -220,3 +221,27 @@ def test_a_tokenizer_that_refuses_says_so() -> None:
         "mine.json can't cut the other side's tokens: Unk token `<unk>` not found in the vocabulary. "
         "Check its pre_tokenizer and its model."
     )
+
+
+def test_steps_that_take_too_long_are_stopped_between_two_lots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xtoken_core.spell.MAX_SECONDS", -1)
+    mine = handmade.read(handmade.byte_level("a", "b"))
+    assert spell(mine, [b"ab"] * 256) == [[0, 1]] * 256  # all of them are done
+    with pytest.raises(TokenizerError) as caught:
+        spell(mine, [b"ab"] * 257)
+    assert str(caught.value) == (
+        "mine.json can't cut the other side's tokens: its steps took longer than -1 s for 256 of 257 tokens. "
+        "Check its pre_tokenizer and its model."
+    )
+
+
+def test_a_w_whose_teacher_takes_too_long_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xtoken_core.spell.MAX_SECONDS", -1)
+    letters = "abcdefghijklmnopq"
+    pairs = [one + other for one in letters for other in letters]
+    student, teacher = (
+        handmade.read(handmade.byte_level(*letters, *pairs)),
+        handmade.read(handmade.byte_level(*letters)),
+    )
+    with pytest.raises(TokenizerError, match=r"its steps took longer than -1 s for 256 of 289 tokens\. Check its"):
+        build(student, teacher)

@@ -500,6 +500,28 @@ def test_the_largest_id_that_is_read_is_below_four_million() -> None:
         read(spec)
 
 
+def test_a_file_whose_ids_mostly_stand_for_nothing_is_refused() -> None:
+    forms = [chr(letter) for letter in ALPHABET.values()]
+    spec = byte_level(*forms)
+    spec["model"]["vocab"]["ab"] = 3_999_999
+    with pytest.raises(TokenizerError) as caught:
+        read(spec)
+    assert str(caught.value) == (
+        "mine.json can't be used. The tokenizer has 257 tokens, but ids up to 3,999,999: most ids would stand for "
+        "nothing. Check that the file is a tokenizer.json as its authors published it."
+    )
+
+
+@pytest.mark.parametrize("last", [3, 1_000, 65_536 + 2 * 2 - 1])
+def test_ids_may_have_holes(last: int) -> None:
+    spec = byte_level("a")
+    spec["model"]["vocab"]["b"] = last
+    vocabulary = read(spec).vocabulary
+    assert len(vocabulary) == last + 1
+    assert [token for token, data in enumerate(vocabulary.tokens()) if data] == [0, last]
+    assert set(vocabulary.roles.values()) == {UNUSED}
+
+
 @pytest.mark.parametrize(
     "part",
     [
@@ -520,6 +542,12 @@ def test_the_largest_id_that_is_read_is_below_four_million() -> None:
 def test_truncation_and_padding_in_the_file_are_ignored(part: dict[str, Any]) -> None:
     spec = byte_level("a", "b", "Ġ") | part
     assert read(spec).encode("a b a b").ids.tolist() == [0, 2, 1, 2, 0, 2, 1]
+
+
+def test_a_model_with_dropout_cuts_the_same_way_every_time() -> None:
+    spec = byte_level("a", "b", "ab", "abab", "Ġ")
+    spec["model"]["dropout"] = 0.5
+    assert [read(spec).encode("abab" * 20).ids.tolist() for _ in range(3)] == [[3] * 20] * 3
 
 
 @pytest.mark.parametrize("token", [5, 2**31, 2**32 - 1])

@@ -22,6 +22,7 @@ from xtoken_core.audit import Coverage, Overlap
 from xtoken_core.categories import RULES, Category
 from xtoken_core.corpus import Counted
 from xtoken_core.display import visible
+from xtoken_core.projection import same_vocabulary
 from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
 
@@ -93,7 +94,7 @@ def _teacher(
     parts = prepared.projection, prepared.strict, prepared.relaxed, prepared.student_listing.categories
     vocabulary = audit.coverage(*parts)
     weighed = None if occurrences is None else audit.coverage(*parts, occurrences=occurrences)
-    same = student.sha256 == teacher.sha256
+    same = same_vocabulary(student.vocabulary, teacher.vocabulary)
     return Teacher(
         prepared, vocabulary, weighed, advice.advise(vocabulary, critical, corpus=weighed, same_vocabulary=same)
     )
@@ -206,7 +207,14 @@ def _shown_teacher(found: Audit) -> Teacher:
     if len(found.teachers) == 1:
         return found.teachers[0]
     places = range(len(found.teachers))
-    place = st.selectbox("Taught by", places, format_func=lambda k: found.teachers[k].name, key="looked_at", width=320)
+    place = st.selectbox(
+        "Taught by",
+        places,
+        format_func=lambda k: found.teachers[k].name,
+        key="looked_at",
+        width=320,
+        persist_state="session",
+    )
     return found.teachers[place if place in places else 0]
 
 
@@ -223,7 +231,14 @@ def _tokens(found: Audit, one: Teacher) -> None:
     owned = [category.category.label for category in one.vocabulary.categories]
     if st.session_state.category not in owned:
         st.session_state.category = _first_look(found, one)
-    st.selectbox("Tokens of", owned, key="category", format_func=lambda label: CATEGORIES[label].title, width=320)
+    st.selectbox(
+        "Tokens of",
+        owned,
+        key="category",
+        format_func=lambda label: CATEGORIES[label].title,
+        width=320,
+        persist_state="session",
+    )
     category = CATEGORIES[st.session_state.category]
     tokens = np.flatnonzero(one.prepared.student_listing.categories == category)
     occurrences = found.occurrences

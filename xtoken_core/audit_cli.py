@@ -18,6 +18,7 @@ from xtoken_core.display import visible_form
 from xtoken_core.errors import TextError
 from xtoken_core.export import audit_json
 from xtoken_core.matrix import Options, Projection
+from xtoken_core.projection import same_vocabulary
 from xtoken_core.projection_cli import Shown
 from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
@@ -100,7 +101,7 @@ def audited(
     kinds = categories(student.vocabulary)
     vocabulary = coverage(w, *sets, kinds)
     corpus = coverage(w, *sets, kinds, occurrences=occurrences) if occurrences is not None else None
-    same = student.sha256 == teacher.sha256
+    same = same_vocabulary(student.vocabulary, teacher.vocabulary)
     return Audited(
         teacher,
         vocabulary,

@@ -39,7 +39,7 @@ def build(student: Tokenizer, teacher: Tokenizer, *, options: Options | None = N
     _check_size(len(student.vocabulary), options)
     tokens = student.vocabulary.tokens()
     rows = _Rows.empty(len(tokens), options)
-    if _same(student.vocabulary, teacher.vocabulary):
+    if same_vocabulary(student.vocabulary, teacher.vocabulary):
         _fill_identity(rows, tokens)
     else:
         _fill_exact(rows, tokens, ids_by_bytes(teacher))
@@ -97,7 +97,7 @@ class _Rows:
         self.pieces[rows] = 1
 
 
-def _same(student: Vocabulary, teacher: Vocabulary) -> bool:
+def same_vocabulary(student: Vocabulary, teacher: Vocabulary) -> bool:
     """Whether every id stands for the same on both sides."""
     return (
         student.forms == teacher.forms

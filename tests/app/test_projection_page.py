@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
+from tests.handmade import added, as_bytes, byte_level, read
 from tests.real import load
 from ui.link import ProjectionLink
+from ui.projection_tables import token_label, token_text
 from xtoken_core import projection_file
+from xtoken_core.matrix import Options
 from xtoken_core.projection import build
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +39,11 @@ def listed(app: AppTest) -> dict[str, Any]:
 
 def texts(app: AppTest) -> list[str]:
     return [row[0] for row in listed(app)["rows"]]
+
+
+def sent(app: AppTest) -> int:
+    """How many bytes the whole page is."""
+    return sum(len(element.proto.SerializeToString()) for element in app.main if not isinstance(element, Block))
 
 
 def sentences(app: AppTest) -> str:
@@ -149,6 +158,36 @@ def test_bounds_that_exclude_all_get_a_sentence() -> None:
     assert "No pieces is at least 4 and at most 2" in sentences(small(least_pieces="4", most_pieces="2"))
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("least_pieces", {"least_pieces": "3"}),
+        ("most_pieces", {"most_pieces": "1"}),
+        ("least_weight", {"least_weight": "0.95"}),
+        ("most_weight", {"most_weight": "0.5"}),
+    ],
+)
+def test_an_emptied_bound_is_no_bound(name: str, parameters: dict[str, str]) -> None:
+    app = small(**parameters)
+    assert listed(app)["total"] < 50_257
+    app.number_input(key=name).set_value(None).run()
+    assert not app.exception
+    assert app.number_input(key=name).value is None
+    assert listed(app)["total"] == 50_257
+    assert name not in app.query_params
+
+
+@pytest.mark.parametrize(("name", "value"), [("top_k", "2"), ("max_pieces", "2"), ("gamma", "0.5")])
+def test_an_emptied_number_under_options_gets_a_sentence(name: str, value: str) -> None:
+    app = small(**{name: value})
+    assert name in app.query_params
+    app.number_input(key=name).set_value(None).run()
+    assert not app.exception
+    assert "A number under Options is empty. Fill it in: K and the most pieces are 4, γ is 0.1." in sentences(app)
+    assert app.number_input(key=name).value is None
+    assert name not in app.query_params
+
+
 def test_the_filters_show_a_token_s_category() -> None:
     assert "category: three digits" in sentences(page(row="679"))
 
@@ -157,6 +196,38 @@ def test_an_exact_row_is_in_both_common_sets() -> None:
     told = sentences(page(query="Hundreds", row="78955", teacher="qwen3"))
     assert "Strict common set: in" in told
     assert "Relaxed common set: in" in told
+
+
+def test_a_token_of_a_million_bytes_is_drawn_short() -> None:
+    spec = byte_level("a", "b")
+    spec["model"]["vocab"]["ab" * 500_000] = 2
+    app = page(student="gpt2", teacher="gpt2")
+    for side in ("Student", "Teacher"):
+        app.segmented_control(key="side_to_read").set_value(side)
+        app.file_uploader(key="tokenizer_file").set_value(("long.json", as_bytes(spec), "application/json")).run()
+    for view, chosen in (("rows", {"row": 2}), ("columns", {"column": 2})):
+        app.session_state["view"] = view
+        for name, token in chosen.items():
+            app.session_state[name] = token
+        app.run()
+        assert not app.exception
+        assert f"{view[:-1].title()} 2" in app.subheader[0].value
+        short = "ab" * 30 + "…"
+        assert texts(app) == ["a", "b", short]
+        assert f"text: {short}\nbytes: 61 62" in sentences(app)
+        assert "1,000,000 in all" in sentences(app)
+        assert f"vocabulary form: {short}" in sentences(app)
+        [entry] = app.dataframe[0].value.to_dict("records")
+        assert entry["text"] == short
+        assert entry["bytes"] == "61 62 " * 127 + "61 62 … 1,000,000 in all"
+        assert sent(app) < 50_000
+
+
+def test_a_form_of_a_million_characters_is_drawn_short() -> None:
+    spec = byte_level("a", added_tokens=[added(1, "<" * 1_000_000)])
+    student = read(spec)
+    assert token_text(student, 1) == f"[{'<' * 60}…]"
+    assert len(token_label(student, 1)) < 80
 
 
 def test_an_empty_row_says_why() -> None:
@@ -205,6 +276,21 @@ def test_a_w_of_our_own_is_compared_with_itself() -> None:
     app.file_uploader(key="their_file").upload("w.safetensors", content, "application/octet-stream").run()
     assert not app.exception
     assert "**All 50,257 rows are the same**" in [element.value for element in app.markdown]
+
+
+def test_an_opened_w_is_still_there_after_a_look_at_the_rows() -> None:
+    content = projection_file.save(build(load("gpt2"), load("smollm2"), options=Options(top_k=1)))
+    app = small(view="compare")
+    app.file_uploader(key="their_file").upload("w.safetensors", content, "application/octet-stream").run()
+    compared = f"Compared with w.safetensors, {len(content):,} bytes."
+    total = listed(app)["total"]
+    assert compared in sentences(app)
+    app.segmented_control(key="view").set_value("rows").run()
+    assert compared not in sentences(app)
+    app.segmented_control(key="view").set_value("compare").run()
+    assert not app.exception
+    assert compared in sentences(app)
+    assert 0 < listed(app)["total"] == total < 50_257
 
 
 @pytest.mark.parametrize(
