@@ -35,13 +35,15 @@ EXPANDER = "[data-testid=stExpander]"
 TABLE = ".token-table"
 CAPTION = "[data-testid=stCaptionContainer]"
 
-# what shows that the page still works, or that nobody would want in a picture
-UNREADY = ("stStatusWidget", "stSkeleton", "stSpinner", "stToast")
+# what shows that the page still works, or that nobody would want in a picture; a closed expander may wait for its own
+UNREADY = ", ".join(
+    f"[data-testid={name}]:not(details *)" for name in ("stStatusWidget", "stSkeleton", "stSpinner", "stToast")
+)
 READY = f"""
 () => document.fonts.status === "loaded"
-  && !document.querySelector("{", ".join(f"[data-testid={name}]" for name in UNREADY)}, [data-stale=true]")
-  && [...document.querySelectorAll("{CHART}")].every((chart) => chart.querySelector(".main-svg .plot"))
-  && [...document.querySelectorAll("[data-testid=stDataFrame]")].every((table) => table.querySelector("canvas"))
+  && !document.querySelector("{UNREADY}, [data-stale=true]")
+  && [...document.querySelectorAll("{CHART}")].every((chart) => chart.querySelector(".cartesianlayer .subplot"))
+  && [...document.querySelectorAll("[data-testid=stDataFrame]:not(details *)")].every((table) => table.querySelector("canvas"))
 """
 
 
@@ -57,8 +59,8 @@ class Picture:
 
 
 PICTURES: tuple[Picture, ...] = (
-    Picture("alignment", f"?{PAIR}", TITLE, ".token-view"),
-    Picture("projection", f"projection?{PAIR}&row=679", TITLE, TABLE),
+    Picture("alignment", f"?{PAIR}", TITLE, ".st-key-tokens"),
+    Picture("projection", f"projection?{PAIR}&row=679", TITLE, "[data-testid=stDataFrame]"),
     Picture("projection-summary", f"projection?{PAIR}&view=summary", VIEWS, EXPANDER),
     Picture("projection-block", "projection?student=llama-3.2&teacher=phi-4-mini&view=block", TITLE, CHART),
     Picture("coverage", TWO, TITLE, EXPANDER),
@@ -67,14 +69,14 @@ PICTURES: tuple[Picture, ...] = (
         "coverage-tokens",
         f"{TWO}&coverage_view=categories&category=three_digits",
         "[data-testid=stSelectbox]:has-text('Tokens of')",
-        "button:has-text('Its rows of W')",
+        "button:has-text('Its rows of W') >> visible=true",
         press="679",
     ),
     Picture(
         "coverage-teachers",
         f"coverage?{PAIR}&beside=phi-4-mini,mistral-v0.3,gpt2&coverage_view=teachers",
         VIEWS,
-        f"[data-testid=stText]:above({EXPANDER})",
+        "[data-testid=stText]:has-text('gpt2: ')",
     ),
     Picture("coverage-text", f"{TWO}&coverage_view=text&corpus=mathematics", VIEWS, "[data-testid=stDataFrame]"),
 )

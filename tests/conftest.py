@@ -1,11 +1,26 @@
 """Each named tokenizer, and each text made to hurt."""
 
+import os
+from collections.abc import Iterator
+
 import pytest
 
 from tests.hurt import HURTING
 from tests.real import load
 from xtoken_core import catalog
 from xtoken_core.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's cache folder is no place for what tests make; the apps that tests start inherit it."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
 
 
 @pytest.fixture(scope="session", params=list(catalog.ENTRIES))

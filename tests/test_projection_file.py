@@ -448,16 +448,17 @@ def test_what_can_not_be_saved_is_built_each_time(folder: Path, built: list[Opti
     assert not folder.exists()
 
 
-def test_at_most_24_are_kept_and_the_oldest_go(folder: Path) -> None:
+def test_only_so_many_are_kept_and_the_oldest_go(folder: Path) -> None:
     folder.mkdir(parents=True)
-    for k in range(30):
+    most = projection_file.MAX_KEPT
+    for k in range(most + 6):
         (folder / f"{k}.safetensors").write_bytes(b"")
         os.utime(folder / f"{k}.safetensors", (k, k))
     (folder / "a note").write_text("not ours")
     projection_file.cached(STUDENT, TEACHER, Options())
     names = {file.stem for file in folder.glob("*.safetensors")}
-    assert len(names) == 24
-    assert names > {str(k) for k in range(7, 30)}
+    assert len(names) == most
+    assert names > {str(k) for k in range(7, most + 6)}
     assert (folder / "a note").exists()
 
 

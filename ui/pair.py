@@ -92,7 +92,7 @@ def tokenizer(name: str) -> Tokenizer:
             f"{name.removeprefix(UPLOADED)} was uploaded in another session and stays there. "
             f"Upload it again under Open."
         )
-    if _is_elsewhere(name) and name not in st.session_state.get("agreed", ()):
+    if catalog.is_elsewhere(name) and name not in st.session_state.get("agreed", ()):  # a link mustn't read it
         raise TokenizerError(
             f"The link names {name}, which isn't part of this tool. Press Read it if you know who made the link: "
             f"a path is read on this machine, any other such name on the model hub."
@@ -102,15 +102,10 @@ def tokenizer(name: str) -> Tokenizer:
     return cached.named_tokenizer(name)
 
 
-def _is_elsewhere(name: str) -> bool:
-    """Whether reading it would leave the tool: a path or a hub id. A link mustn't do that by itself."""
-    return name not in catalog.ENTRIES and any(sign in name for sign in "/\\~")
-
-
 def ask_to_read() -> None:
     """A button for the names that came with a link and would be read elsewhere."""
     state = st.session_state
-    asked = [name for name in (state.student, state.teacher, *state.beside) if name and _is_elsewhere(name)]
+    asked = [name for name in (state.student, state.teacher, *state.beside) if name and catalog.is_elsewhere(name)]
     waiting = [name for name in asked if name not in state.get("agreed", ())]
     if waiting:
         st.button("Read it", on_click=_agree, args=(waiting,))

@@ -128,6 +128,12 @@ def load(name: str) -> Tokenizer:
     )
 
 
+def is_elsewhere(name: str) -> bool:
+    """Whether loading a name would leave this package: a path on this machine, or a hub id."""
+    known = name in ENTRIES or name.lower() in _BY_ANY_SPELLING
+    return not known and (any(sign in name for sign in "/\\~") or _existing_path(name.strip()) is not None)
+
+
 def from_upload(name: str, content: bytes) -> Tokenizer:
     """A tokenizer from the bytes of a user's tokenizer.json."""
     _check_size(name, len(content))

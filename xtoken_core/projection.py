@@ -228,8 +228,6 @@ def heaviest(ids: Ints, weights: Floats) -> tuple[Ints, Floats]:
 
 def _merged(ids: Ints, mass: Floats) -> Floats:
     """[n, l]: all that an id weighs in its row, at its first place; 0 at its others."""
-    if not ids.size:
-        return mass
     rows = np.arange(len(ids))[:, None]
     order = np.argsort(ids, axis=1, kind="stable")
     ordered = np.take_along_axis(ids, order, axis=1)

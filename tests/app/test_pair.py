@@ -12,7 +12,7 @@ from xtoken_core import catalog, hub
 from xtoken_core.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("alignment", "projection")
+PAGES = ("alignment", "projection", "coverage")
 
 
 def page(name: str, **parameters: str) -> AppTest:
@@ -104,6 +104,13 @@ def test_a_link_to_a_hub_or_a_path_asks_before_it_is_read(
     assert there in library.asked
     assert not has_button(app, "Read it")
     assert f"{side.title()}: mine.json, 3 ids" in told(app)
+
+
+def test_a_bare_name_that_is_a_folder_here_asks_too(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    app = page("projection", student="docs", teacher="gpt2")
+    assert has_button(app, "Read it")
+    assert set(library.asked) <= {"gpt2"}
 
 
 @pytest.mark.parametrize("name", PAGES)

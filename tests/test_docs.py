@@ -1,0 +1,74 @@
+"""The documents say what the app and the core do: examples, pictures, and the labels that a reader is told to click."""
+
+import ast
+import doctest
+import re
+
+import pytest
+
+from docs.pictures import PICTURES
+from tests.running import ROOT
+from xtoken_core.categories import RULES, CategoryRule
+from xtoken_core.display import visible
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+REVIEW = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
+COVERAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
+PICTURE = re.compile(r"!\[.*?\]\((.*?)\)")
+LABEL = re.compile(r"(?<![*\w])\*([^*\n]+)\*(?![*\w])")
+MOST_BYTES = 150_000
+
+
+def test_the_examples_of_coverage_are_true() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "coverage.md"), module_relative=False, encoding="utf-8")
+    assert failed == 0
+    assert tried > 30
+
+
+def line(rule: CategoryRule) -> str:
+    """A category's line in the document's table. Of a rule without a pattern the examples are drawn already."""
+    drawn = [visible(one.encode()) if rule.pattern else re.sub("^ ", "·", one) for one in rule.examples]
+    return f"| {rule.title} | {rule.rule} | {' '.join(f'`{one}`' for one in drawn)} |"
+
+
+def test_the_table_of_the_categories_is_made_of_their_rules() -> None:
+    table = COVERAGE[COVERAGE.index("| category |") :].split("\n\n")[0]
+    assert table.splitlines()[2:] == [line(rule) for rule in RULES]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_each_picture_that_a_document_shows_exists(document: object) -> None:
+    path = next(one for one in DOCUMENTS if one == document)
+    missing = [name for name in PICTURE.findall(path.read_text(encoding="utf-8")) if not (path.parent / name).is_file()]
+    assert missing == []
+
+
+def test_the_pictures_are_those_that_the_script_takes_and_small() -> None:
+    found = {path.stem: path.stat().st_size for path in (ROOT / "docs").glob("*.png")}
+    assert set(found) == {picture.name for picture in PICTURES}
+    assert max(found.values()) < MOST_BYTES
+
+
+def test_the_review_shows_every_picture() -> None:
+    assert set(PICTURE.findall(REVIEW)) == {f"{picture.name}.png" for picture in PICTURES}
+
+
+def strings() -> set[str]:
+    """Every string that the app's source writes; of one with values in it, the parts between them."""
+    files = [file for part in ("ui", "pages") for file in (ROOT / part).rglob("*.py")]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_each_label_that_the_review_says_to_click_is_the_apps() -> None:
+    labels = LABEL.findall(REVIEW)
+    written = strings()
+    titles = {rule.title for rule in RULES} | {"Mathematics"}  # the categories, and the bundled texts by their name
+    parts = {part for part in written if len(part) > 3}
+    unknown = [
+        label
+        for label in labels
+        if label not in written | titles and not any(label.startswith(part) for part in parts if part.endswith(" "))
+    ]
+    assert len(labels) > 15
+    assert unknown == []
