@@ -29,7 +29,7 @@ from pathlib import Path
 from random import Random
 
 from xtoken_core import catalog, projection_file
-from xtoken_core.audit_cli import audited
+from xtoken_core.audit_report import audited
 from xtoken_core.corpus import count_all, pieces_of_file
 from xtoken_core.matrix import Options, Projection
 from xtoken_core.measure import measured

@@ -5,38 +5,22 @@ A command gives what there is to show, as plain values and as lines that are saf
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from xtoken_core import catalog, common_set, projection_file
-from xtoken_core.advice import PRESETS, Advice, advise
-from xtoken_core.audit import Coverage, Overlap, coverage, overlap, published
-from xtoken_core.categories import Category, categories
+from xtoken_core import catalog, projection_file
+from xtoken_core.audit import Overlap
+from xtoken_core.audit_report import Audited, audit_json, audited
+from xtoken_core.categories import Category
 from xtoken_core.corpus import Counted, Progress, count_all, pieces_of_file
 from xtoken_core.display import visible_form
 from xtoken_core.errors import TextError
-from xtoken_core.export import audit_json
-from xtoken_core.matrix import Options, Projection
-from xtoken_core.projection import same_vocabulary
+from xtoken_core.matrix import Options
 from xtoken_core.projection_cli import Shown
-from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
 
 _COLUMNS = ("category", "tokens", "strict", "relaxed", "multi", "empty")
 _WEIGHTED = ("occurrences", "outside")
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """One teacher. corpus: its coverage weighted by the student's tokens in a corpus, where there is one."""
-
-    teacher: Tokenizer
-    vocabulary: Coverage
-    corpus: Coverage | None
-    published: dict[str, tuple[int, int]]
-    overlap: Overlap
-    advice: Advice
 
 
 def audit(
@@ -85,31 +69,6 @@ def _counted(
 def _per_cent(source: BinaryIO, size: int, progress: Progress) -> Progress:
     """A file that is read tells how far it is; a record's bytes of text would be fewer."""
     return lambda _: progress(100 * source.tell() // size)
-
-
-def audited(
-    student: Tokenizer,
-    teacher: Tokenizer,
-    w: Projection,
-    *,
-    occurrences: Ints | None,
-    critical: str,
-    threshold: float = common_set.THRESHOLD,
-) -> Audited:
-    """One teacher by the W of the pair. occurrences [V_s]: of the student's tokens in a corpus."""
-    sets = common_set.strict(w), common_set.relaxed(w, threshold=threshold)
-    kinds = categories(student.vocabulary)
-    vocabulary = coverage(w, *sets, kinds)
-    corpus = coverage(w, *sets, kinds, occurrences=occurrences) if occurrences is not None else None
-    same = same_vocabulary(student.vocabulary, teacher.vocabulary)
-    return Audited(
-        teacher,
-        vocabulary,
-        corpus,
-        published(w, sets[0], student),
-        overlap(student.vocabulary, teacher.vocabulary),
-        advise(vocabulary, PRESETS[critical].categories, corpus=corpus, same_vocabulary=same),
-    )
 
 
 def _lines(sides: Sequence[Tokenizer], found: Sequence[Audited], counted: Sequence[Counted]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """
-For other programs: an alignment, a projection and an audit as JSON, an alignment also as CSV for a spreadsheet.
+For other programs: an alignment and a projection as JSON, an alignment also as CSV for a spreadsheet.
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xtoken_core.catalog import Entry
 from xtoken_core.common_set import CommonSet
@@ -13,13 +13,6 @@ from xtoken_core.sequence import TokenSequence
 from xtoken_core.spans import Alignment, Chunk, ChunkKind, Span
 from xtoken_core.spreadsheet import csv_text
 from xtoken_core.tokenizer import Tokenizer
-
-if TYPE_CHECKING:  # the other commands need no pyarrow
-    from collections.abc import Sequence
-
-    from xtoken_core.audit import CategoryCoverage
-    from xtoken_core.audit_cli import Audited
-    from xtoken_core.corpus import Counted
 
 SCHEMA = "xtoken-explorer/alignment/1"
 CSV_COLUMNS = (
@@ -130,59 +123,3 @@ def _chunk_cells(alignment: Alignment, number: int, chunk: Chunk) -> list[str | 
 
 def _ids(sequence: TokenSequence, span: Span) -> str:
     return " ".join(map(str, sequence.ids[span.start : span.stop].tolist()))
-
-
-def audit_json(student: Tokenizer, audited: "Sequence[Audited]", counted: "Sequence[Counted]") -> dict[str, Any]:
-    """What each teacher can teach the student; counted: the corpus by student and teachers in order, or nothing."""
-    plain: dict[str, Any] = {"student": _identity(student)}
-    if counted:
-        sides = zip((student, *(one.teacher for one in audited)), counted, strict=True)
-        plain["corpus"] = {
-            "bytes": counted[0].bytes,
-            "tokenizers": [
-                {"name": side.name, "tokens": count.tokens, "bytes_per_token": count.bytes_per_token}
-                for side, count in sides
-            ],
-        }
-    return plain | {"teachers": [_audited(one) for one in audited]}
-
-
-def _identity(tokenizer: Tokenizer) -> dict[str, str]:
-    return {"name": tokenizer.name, "sha256": tokenizer.sha256}
-
-
-def _audited(one: "Audited") -> dict[str, Any]:
-    return _identity(one.teacher) | {
-        "categories": [_category(found, one) for found in one.vocabulary.categories],
-        "published": {name: list(counts) for name, counts in one.published.items()},
-        "overlap": {
-            "shared": one.overlap.shared,
-            "student": one.overlap.student,
-            "teacher": one.overlap.teacher,
-            "of_smaller": one.overlap.of_smaller,
-        },
-        "advice": {
-            "loss": one.advice.loss,
-            "rule": one.advice.rule,
-            "reasons": list(one.advice.reasons),
-            "against": list(one.advice.against),
-        },
-    }
-
-
-def _category(found: "CategoryCoverage", one: "Audited") -> dict[str, Any]:
-    """multi_by_pieces: the multi-token rows of two teacher tokens, of three, …"""
-    plain = {
-        "name": found.category.label,
-        "tokens": found.total,
-        "strict": found.strict,
-        "relaxed": found.relaxed,
-        "multi": sum(found.multi),
-        "multi_by_pieces": list(found.multi),
-        "empty": found.empty,
-    }
-    if one.corpus is None:
-        return plain
-    weighted = one.corpus.of(found.category)
-    occurs = {"occurrences": weighted.total, "share_outside": weighted.share_outside} if weighted else None
-    return plain | (occurs or {"occurrences": 0, "share_outside": 0.0})
