@@ -104,7 +104,9 @@ def row_of(file: Path, pair: Pair) -> Row:
     weighted = measured(lambda: count_all((student, teacher), pieces_of_file(file, file.name)))
 
     def audit(w: Projection) -> None:
-        audited(student, teacher, w, occurrences=None, critical="math")
+        audited(
+            student, teacher, w, projection_file.cached(teacher, student, Options()), occurrences=None, critical="math"
+        )
 
     return Row(
         student=student.name,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, FloatRect, Locator, Page
 
 from tests.running import NO_CHROMIUM, chromium_path, running_app, running_browser
 
@@ -24,7 +24,6 @@ WIDTH = 1440
 MARGIN = 16  # px around the part
 COLOURS = 256
 PAIR = "student=llama-3.2&teacher=qwen3"
-# one choice of the Coverage page's teachers for all its pictures but the heatmap
 TWO = f"coverage?{PAIR}&beside=phi-4-mini"
 
 MAIN = "[data-testid=stMainBlockContainer]"
@@ -33,7 +32,7 @@ VIEWS = "[data-testid=stButtonGroup]"
 CHART = "[data-testid=stPlotlyChart]"
 EXPANDER = "[data-testid=stExpander]"
 TABLE = ".token-table"
-CAPTION = "[data-testid=stCaptionContainer]"
+DATA = "[data-testid=stDataFrame]"
 
 # what shows that the page still works, or that nobody would want in a picture; a closed expander may wait for its own
 UNREADY = ", ".join(
@@ -43,7 +42,7 @@ READY = f"""
 () => document.fonts.status === "loaded"
   && !document.querySelector("{UNREADY}, [data-stale=true]")
   && [...document.querySelectorAll("{CHART}")].every((chart) => chart.querySelector(".cartesianlayer .subplot"))
-  && [...document.querySelectorAll("[data-testid=stDataFrame]:not(details *)")].every((table) => table.querySelector("canvas"))
+  && [...document.querySelectorAll("{DATA}:not(details *)")].every((table) => table.querySelector("canvas"))
 """
 
 
@@ -60,7 +59,7 @@ class Picture:
 
 PICTURES: tuple[Picture, ...] = (
     Picture("alignment", f"?{PAIR}", TITLE, ".st-key-tokens"),
-    Picture("projection", f"projection?{PAIR}&row=679", TITLE, "[data-testid=stDataFrame]"),
+    Picture("projection", f"projection?{PAIR}&row=679", TITLE, DATA),
     Picture("projection-summary", f"projection?{PAIR}&view=summary", VIEWS, EXPANDER),
     Picture("projection-block", "projection?student=llama-3.2&teacher=phi-4-mini&view=block", TITLE, CHART),
     Picture("coverage", TWO, TITLE, EXPANDER),
@@ -78,7 +77,7 @@ PICTURES: tuple[Picture, ...] = (
         VIEWS,
         "[data-testid=stText]:has-text('gpt2: ')",
     ),
-    Picture("coverage-text", f"{TWO}&coverage_view=text&corpus=mathematics", VIEWS, "[data-testid=stDataFrame]"),
+    Picture("coverage-text", f"{TWO}&coverage_view=text&corpus=mathematics", VIEWS, DATA),
 )
 
 
@@ -130,7 +129,7 @@ def _settle(page: Page) -> None:
     page.wait_for_timeout(1_000)
 
 
-def _part(page: Page, picture: Picture) -> dict[str, float]:
+def _part(page: Page, picture: Picture) -> FloatRect:
     main = page.locator(MAIN)
     left, width = (main.evaluate(f"(e) => parseFloat(getComputedStyle(e).padding{side})") for side in ("Left", "Right"))
     box = _box(main)
@@ -145,11 +144,11 @@ def _part(page: Page, picture: Picture) -> dict[str, float]:
     }
 
 
-def _box(place: Locator) -> dict[str, float]:
+def _box(place: Locator) -> FloatRect:
     box = place.bounding_box()
     if box is None:
         raise RuntimeError(f"{place} isn't to be seen. Has the page changed?")
-    return {side: float(value) for side, value in box.items()}
+    return box
 
 
 def small(content: bytes) -> bytes:

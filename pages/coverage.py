@@ -31,4 +31,4 @@ except XTokenError as error:
 pair.link_warnings(student, audited.teachers[0].prepared.teacher, "The numbers")
 coverage_view.verdicts(audited)
 VIEWS[coverage_inputs.choose_view()](audited)
-pair.provenance(student, audited.teachers[0].prepared.teacher)
+pair.provenance(student, *(one.prepared.teacher for one in audited.teachers))

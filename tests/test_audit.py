@@ -227,7 +227,7 @@ def test_the_totals_of_a_corpus_are_its_tokens() -> None:
 )
 def test_llamas_published_counts_come_out(teacher: str, two: tuple[int, int], three: tuple[int, int]) -> None:
     w = projection("llama-3.2", teacher)
-    assert published(w, strict(w), load("llama-3.2")) == {
+    assert published(w, strict(w), categories(load("llama-3.2").vocabulary)) == {
         "one_digit": (13, 13),
         "two_digit": two,
         "three_digit": three,
@@ -238,7 +238,7 @@ def test_llamas_published_counts_come_out(teacher: str, two: tuple[int, int], th
 def test_published_counts_of_another_student_are_refused() -> None:
     w, _ = small()
     with pytest.raises(ProjectionError, match=r"W has V_s = 11 rows, but the categories have the shape \[50257\]"):
-        published(w, strict(w), load("gpt2"))
+        published(w, strict(w), categories(load("gpt2").vocabulary))
 
 
 def test_w_recovers_every_three_digit_number_of_llama_for_qwen() -> None:

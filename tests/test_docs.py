@@ -3,6 +3,7 @@
 import ast
 import doctest
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from docs.pictures import PICTURES
 from tests.running import ROOT
 from xtoken_core.categories import RULES, CategoryRule
 from xtoken_core.display import visible
+from xtoken_core.samples import SAMPLES
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 REVIEW = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
@@ -37,9 +39,9 @@ def test_the_table_of_the_categories_is_made_of_their_rules() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_each_picture_that_a_document_shows_exists(document: object) -> None:
-    path = next(one for one in DOCUMENTS if one == document)
-    missing = [name for name in PICTURE.findall(path.read_text(encoding="utf-8")) if not (path.parent / name).is_file()]
+def test_each_picture_that_a_document_shows_exists(document: Path) -> None:
+    shown = PICTURE.findall(document.read_text(encoding="utf-8"))
+    missing = [name for name in shown if not (document.parent / name).is_file()]
     assert missing == []
 
 
@@ -53,22 +55,27 @@ def test_the_review_shows_every_picture() -> None:
     assert set(PICTURE.findall(REVIEW)) == {f"{picture.name}.png" for picture in PICTURES}
 
 
-def strings() -> set[str]:
-    """Every string that the app's source writes; of one with values in it, the parts between them."""
+def labels_of_the_app() -> re.Pattern[str]:
+    """Every string that the app's source writes; a value in one stands for anything."""
     files = [file for part in ("ui", "pages") for file in (ROOT / part).rglob("*.py")]
-    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
+    written = {re.escape(text) for node in nodes if (text := constant(node))}
+    formed = {
+        "".join(re.escape(text) if (text := constant(part)) else ".+" for part in node.values)
+        for node in nodes
+        if isinstance(node, ast.JoinedStr) and re.match("[A-Z][a-z]{3}", constant(node.values[0]))
+    }
+    named = {re.escape(rule.title) for rule in RULES} | {re.escape(one.title.split(":")[0]) for one in SAMPLES.values()}
+    return re.compile("|".join(written | formed | named))
+
+
+def constant(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def test_each_label_that_the_review_says_to_click_is_the_apps() -> None:
-    labels = LABEL.findall(REVIEW)
-    written = strings()
-    titles = {rule.title for rule in RULES} | {"Mathematics"}  # the categories, and the bundled texts by their name
-    parts = {part for part in written if len(part) > 3}
-    unknown = [
-        label
-        for label in labels
-        if label not in written | titles and not any(label.startswith(part) for part in parts if part.endswith(" "))
-    ]
-    assert len(labels) > 15
-    assert unknown == []
+    labels, known = LABEL.findall(REVIEW.replace("\n", " ")), labels_of_the_app()
+    assert len(labels) > 25
+    assert [label for label in labels if not known.fullmatch(label)] == []
+    wrong = ("Its row of W", "Colum 17", "Weighted by", "The chosen tokens row")
+    assert [label for label in wrong if known.fullmatch(label)] == []

@@ -64,7 +64,7 @@ class Prepared:
     teacher_listing: Listing
 
 
-@st.cache_resource(max_entries=8, show_spinner="Building W …", hash_funcs={Tokenizer: _identity})
+@st.cache_resource(max_entries=14, show_spinner="Building W …", hash_funcs={Tokenizer: _identity})
 def prepared(student: Tokenizer, teacher: Tokenizer, options: Options, threshold: float) -> Prepared:
     """A W, by everything that it depends on; from the user's cache folder where it was built before."""
     projection = _projection(student, teacher, options)

@@ -10,6 +10,7 @@ from ui.figures import bars, escaped
 from ui.projection_figures import Chart, share
 from xtoken_core.audit import CategoryCoverage, Coverage
 from xtoken_core.categories import Category
+from xtoken_core.corpus import Counted
 from xtoken_core.matrix import Floats
 
 PARTS = {
@@ -36,7 +37,7 @@ def by_category(coverage: Coverage, critical: frozenset[Category]) -> go.Figure:
     """A bar a category, its four parts as shares; the critical ones are marked. A click on a bar gives its place."""
     found = coverage.categories
     figure = go.Figure([_part(name, found) for name in PARTS])
-    labels = [f"{'● ' if one.category in critical else ''}{one.category.title} · {one.total:,}" for one in found]
+    labels = [f"{_marked(one.category, critical)} · {one.total:,}" for one in found]
     figure.update_layout(
         barmode="stack",
         height=64 + BAR_HEIGHT * len(found),
@@ -100,17 +101,23 @@ def category_table(coverage: Coverage) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def teachers(names: Sequence[str], coverages: Sequence[Coverage], wanted: Sequence[Category]) -> go.Figure:
+def teachers(
+    names: Sequence[str], coverages: Sequence[Coverage], wanted: Sequence[Category], critical: frozenset[Category]
+) -> go.Figure:
     """Teachers across, categories down: the share in the relaxed set."""
     shares = np.array([[inside(coverage, category) for coverage in coverages] for category in wanted])
-    return matrix([category.title for category in wanted], names, shares)
+    return matrix([_marked(category, critical) for category in wanted], names, shares)
+
+
+def _marked(category: Category, critical: frozenset[Category]) -> str:
+    return f"● {category.title}" if category in critical else category.title
 
 
 def teachers_finding(coverages: Sequence[Coverage], wanted: Sequence[Category]) -> str:
     """How many categories each teacher has mostly in the common set: the best and the least."""
-    counts = [sum(inside(coverage, category) > 50 for category in wanted) for coverage in coverages]
+    counts = [sum(inside(coverage, category) >= 50 for category in wanted) for coverage in coverages]
     best = f"{max(counts)} of {len(wanted)} categories are mostly in the common set"
-    return f"{best} with the best teacher, {min(counts)} with the least" if len(counts) > 1 else best
+    return f"{best} with the best teacher, {min(counts)} with the worst" if len(counts) > 1 else best
 
 
 def inside(coverage: Coverage, category: Category) -> float:
@@ -149,8 +156,9 @@ def matrix(rows: Sequence[str], columns: Sequence[str], shares: Floats) -> go.Fi
     return figure
 
 
-def fertility(names: Sequence[str], bytes_per_token: Sequence[float]) -> Chart:
+def fertility(names: Sequence[str], counted: Sequence[Counted]) -> Chart:
     """How many bytes of the text a token holds, a tokenizer each."""
+    bytes_per_token = [one.bytes_per_token for one in counted]
     order = sorted(range(len(names)), key=lambda place: -bytes_per_token[place])
     least, most = min(bytes_per_token, default=0.0), max(bytes_per_token, default=0.0)
     finding = f"A token holds {least:.2f} to {most:.2f} bytes of this text"
@@ -160,13 +168,19 @@ def fertility(names: Sequence[str], bytes_per_token: Sequence[float]) -> Chart:
         [f"{bytes_per_token[place]:.2f}" for place in order],
         height=24 + 30 * max(len(names), 2),
     )
-    table = pd.DataFrame({"tokenizer": names, "bytes per token": [round(value, 4) for value in bytes_per_token]})
+    table = pd.DataFrame(
+        {
+            "tokenizer": names,
+            "tokens": [one.tokens for one in counted],
+            "bytes per token": [round(value, 4) for value in bytes_per_token],
+        }
+    )
     return Chart(figure, finding, table)
 
 
 def finding(coverage: Coverage, unit: str) -> str:
     """What the bars say in all."""
+    inside = f"{share(coverage.relaxed, coverage.total)} of {unit} are in the common set"
     return (
-        f"{share(coverage.relaxed, coverage.total)} of {unit} are in the common set; "
-        f"of the rest W reaches {share(coverage.recovered, coverage.outside)}"
+        f"{inside}; of the rest W reaches {share(coverage.recovered, coverage.outside)}" if coverage.outside else inside
     )

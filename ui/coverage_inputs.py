@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import TypeVar
 
 import streamlit as st
@@ -35,7 +36,8 @@ CATEGORIES = {category.label: category for category in Category}
 NO_TEXT, OWN_TEXT = "", "yours"
 MOST_TEACHERS = 6
 MAX_CORPUS_BYTES = 256 * pair.MIB
-MOST_KEPT = 3  # counted texts of a session
+MOST_KEPT = 16  # texts of a session, each as one tokenizer counts it
+MOST_ALIGNED = 2 * pair.MIB  # bytes of a text whose chunks are counted: aligning takes two seconds a MiB
 
 
 def controls() -> None:
@@ -60,6 +62,7 @@ def controls() -> None:
 def _make_legal() -> None:
     """A link may ask for what isn't there; a widget would break on it."""
     state = st.session_state
+    state.setdefault("category", "")
     make_options_legal()
     for name, legal in (("coverage_view", VIEWS), ("critical", USES), ("corpus", _texts())):
         if state[name] not in legal:
@@ -186,11 +189,12 @@ def teachers() -> list[Tokenizer]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text that weighs, not read yet: what it's called, what it is, and how to read it in pieces."""
+    """A text that weighs, not read yet: what it's called, a hash, its bytes, where it's from, how to read it."""
 
     title: str
     identity: str
     size: int
+    origin: str
     pieces: Callable[[], Iterator[str]]
 
 
@@ -201,39 +205,53 @@ def chosen_text() -> Text | None:
         return None
     if chosen != OWN_TEXT:
         content = samples.text(chosen)
-        title = samples.SAMPLES[chosen].title
-        return Text(title, chosen, len(content.encode()), lambda: corpus.pieces_of_text(content))
-    name, data = st.session_state.get("own_text", ("", b""))
-    if not data:
+        sample = samples.SAMPLES[chosen]
+        origin = f", {sample.source}, licence: {sample.licence}"
+        return Text(sample.title, chosen, len(content.encode()), origin, lambda: corpus.pieces_of_text(content))
+    if "own_text" not in st.session_state:
         raise TextError("No text of yours is here yet. Upload or paste one under Open, or weigh by another text.")
-    return Text(name, sha256(data).hexdigest(), len(data), lambda: corpus.pieces_of_file(io.BytesIO(data), name))
+    name, data = st.session_state.own_text
+    return Text(name, sha256(data).hexdigest(), len(data), "", lambda: corpus.pieces_of_file(io.BytesIO(data), name))
 
 
 def counted(text: Text, sides: Sequence[Tokenizer]) -> tuple[Counted, ...]:
     """The student's tokens in a text, then each teacher's. Counted once a session; a long text shows how far it is."""
-    key = text.identity, *((side.name, side.sha256) for side in sides)
-    return _once("counted", key, text, lambda told: corpus.count_all(sides, text.pieces(), progress=told))
+    kept: dict[object, Counted] = st.session_state.setdefault("counted", {})
+    missing = [side for side in sides if _counted_key(text, side) not in kept]
+    if missing:
+        found = _with_bar(text, lambda told: corpus.count_all(missing, text.pieces(), progress=told))
+        kept.update({_counted_key(text, side): one for side, one in zip(missing, found, strict=True)})
+    counts = tuple(kept[_counted_key(text, side)] for side in sides)
+    while len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept)))
+    return counts
+
+
+def _counted_key(text: Text, side: Tokenizer) -> object:
+    return text.identity, side.name, side.sha256
 
 
 def shapes(text: Text, student: Tokenizer, teacher: Tokenizer) -> dict[Shape, int]:
-    """The shapes of the chunks in a text."""
+    """The shapes of the chunks in a text, of a long one in its first pieces."""
+    kept: dict[object, dict[Shape, int]] = st.session_state.setdefault("shapes", {})
     key = text.identity, student.name, student.sha256, teacher.name, teacher.sha256
-    return _once("shapes", key, text, lambda told: dict(corpus.shapes(student, teacher, text.pieces(), progress=told)))
-
-
-def _once(name: str, key: object, text: Text, make: Callable[[Callable[[int], None]], T]) -> T:
-    """What was made of a text, from the session or made now with a bar that shows how far it is."""
-    kept: dict[object, T] = st.session_state.setdefault(name, {})
     if key not in kept:
-        label = f"Reading {text.size:,} bytes …"
-        bar = st.progress(0.0, label)
+        pieces = islice(text.pieces(), MOST_ALIGNED // corpus.PIECE)
+        kept[key] = _with_bar(text, lambda told: dict(corpus.shapes(student, teacher, pieces, progress=told)))
+    found = kept[key]
+    while len(kept) > MOST_KEPT:
+        kept.pop(next(iter(kept)))
+    return found
 
-        def told(done: int) -> None:
-            bar.progress(min(done / max(text.size, 1), 1.0), label)
 
-        made = make(told)
-        bar.empty()
-        while len(kept) >= MOST_KEPT:
-            kept.pop(next(iter(kept)))
-        kept[key] = made
-    return kept[key]
+def _with_bar(text: Text, make: Callable[[Callable[[int], None]], T]) -> T:
+    """What is made of a text, with a bar that shows how far it is."""
+    label = f"Reading {text.size:,} bytes …"
+    bar = st.progress(0.0, label)
+
+    def told(done: int) -> None:
+        bar.progress(min(done / max(text.size, 1), 1.0), label)
+
+    made = make(told)
+    bar.empty()
+    return made

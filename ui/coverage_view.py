@@ -1,5 +1,6 @@
 """The Coverage page below its controls: the advice, the categories and their tokens, teachers beside each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,6 +13,7 @@ from ui import projection_tables as tables
 from ui.cached import Prepared
 from ui.coverage_inputs import CATEGORIES, Text
 from ui.figures import shape_bars, shape_finding, show
+from ui.layout import side_by_side
 from ui.link import CoverageLink
 from ui.messages import show_lines, show_plain
 from ui.projection_view import table
@@ -19,7 +21,7 @@ from ui.token_table import Column
 from xtoken_core import advice, audit
 from xtoken_core.advice import Advice
 from xtoken_core.audit import Coverage, Overlap
-from xtoken_core.categories import RULES, Category
+from xtoken_core.categories import RULES, Category, CategoryRule
 from xtoken_core.corpus import Counted
 from xtoken_core.display import visible
 from xtoken_core.projection import same_vocabulary
@@ -117,9 +119,12 @@ def write_link(found: Audit) -> None:
 
 
 def verdicts(found: Audit) -> None:
-    """The advice for each teacher in a line."""
+    """The advice for each teacher in a line, the best teacher first, and what weighs."""
     ranked = _ranked(found)
-    show_lines(f"{one.name}: {one.advice.title}" for one in ranked)
+    places = [f"{place}. " if len(ranked) > 1 else "" for place in range(1, len(ranked) + 1)]
+    show_lines(f"{place}{one.name}: {one.advice.title}" for place, one in zip(places, ranked, strict=True))
+    if found.text:
+        show_plain(f"Weighed by {found.text.title}, {found.text.size:,} bytes{found.text.origin}.")
 
 
 def _ranked(found: Audit) -> list[Teacher]:
@@ -137,15 +142,32 @@ def advise(found: Audit) -> None:
         st.markdown(one.advice.rule)
         left, right = st.columns(2, gap="medium")
         with left:
-            st.markdown("**Reasons**")
-            show_lines(one.advice.reasons)
+            _list("Reasons", one.advice.reasons)
         with right:
-            st.markdown("**Against it**")
-            show_lines(one.advice.against or ("Nothing was found.",))
+            _list("Against it", one.advice.against or ("Nothing was found.",))
+        if one.advice.loss != "kl":
+            st.caption(_directions(found, one))
         with st.expander("As text, to copy into a review", key=f"advice {place}"):
             st.code(_as_text(found, one), language=None, wrap_lines=True)
     _published(found)
     write_link(found)
+
+
+def _list(title: str, sentences: Sequence[str]) -> None:
+    """Sentences of ours: no word of a user's is in them."""
+    st.markdown("\n".join([f"**{title}**", "", *(f"- {sentence}" for sentence in sentences)]))
+
+
+def _directions(found: Audit, one: Teacher) -> str:
+    """Which way P-KL reaches more, by tokens or by their occurrences in the text."""
+    backwards = cached.prepared(
+        one.prepared.teacher, found.student, projection_inputs.options(), st.session_state.threshold
+    )
+    teachers = found.counted[found.teachers.index(one) + 1].counts if found.counted else None
+    return advice.directions(
+        audit.reach(one.prepared.projection, occurrences=teachers),
+        audit.reach(backwards.projection, occurrences=found.occurrences),
+    )
 
 
 def _as_text(found: Audit, one: Teacher) -> str:
@@ -170,7 +192,8 @@ def _published(found: Audit) -> None:
         "ascii_punctuation": "one ASCII punctuation mark",
     }
     counts = {
-        one.name: audit.published(one.prepared.projection, one.prepared.strict, found.student) for one in found.teachers
+        one.name: audit.published(one.prepared.projection, one.prepared.strict, one.prepared.student_listing.categories)
+        for one in found.teachers
     }
     rows = [
         (words, *(f"{counts[one.name][name][0]:,} of {counts[one.name][name][1]:,}" for one in found.teachers))
@@ -184,22 +207,29 @@ def _published(found: Audit) -> None:
 def categories(found: Audit) -> None:
     """The categories of one teacher as bars, and the tokens of the chosen one."""
     one = _shown_teacher(found)
-    figure = coverage_figures.by_category(one.shown, found.critical)
-    st.markdown(f"**{coverage_figures.finding(one.shown, found.unit)}**")
+    left, right = side_by_side("bars_and_tokens")
+    with left:
+        _bars(found, one)
+    with right:
+        _tokens(found, one)
+    with st.expander("The categories as a table"):
+        st.dataframe(coverage_figures.category_table(one.shown), hide_index=True)
+    _rules()
+    write_link(found)
+
+
+def _bars(found: Audit, one: Teacher) -> None:
+    finding = coverage_figures.finding(one.shown, found.unit)
+    st.markdown(f"**{finding}**")
+    st.caption("● critical. Click on a bar to see its tokens.")
     st.plotly_chart(
-        figure,
+        coverage_figures.by_category(one.shown, found.critical),
         key="category_bars",
         on_select=lambda: _take_bar(one.shown),
         selection_mode="points",
         config={"displayModeBar": False},
-        alt=f"Bars of categories by their place in the common sets. {coverage_figures.finding(one.shown, found.unit)}.",
+        alt=f"Bars of categories by their place in the common sets. {finding}.",
     )
-    st.caption("● critical. Click on a bar to see its tokens.")
-    with st.expander("The same as a table"):
-        st.dataframe(coverage_figures.category_table(one.shown), hide_index=True)
-    _tokens(found, one)
-    _rules()
-    write_link(found)
 
 
 def _shown_teacher(found: Audit) -> Teacher:
@@ -292,17 +322,24 @@ def _steps(one: Teacher, category: Category, tokens: Ints) -> None:
 
 
 def _be_taught_by(teacher: str) -> None:
-    """The teacher that the reader looks at becomes the pair's. A callback, since the widget stands already."""
-    st.session_state.teacher = teacher
+    """The teacher that the reader looks at becomes the pair's, which takes its place. A callback: the widgets stand."""
+    state = st.session_state
+    state.beside = [state.teacher if name == teacher else name for name in state.beside]
+    state.teacher = teacher
 
 
 def _rules() -> None:
     """What each category holds."""
     with st.expander("What the categories hold: each token is in one, the first that fits"):
         rows = [
-            (rule.title, rule.rule, "  ".join(visible(example.encode()) for example in rule.examples)) for rule in RULES
+            (rule.title, rule.rule, "  ".join(_example(rule, example) for example in rule.examples)) for rule in RULES
         ]
         st.dataframe(pd.DataFrame(rows, columns=["category", "rule", "examples"]), hide_index=True)
+
+
+def _example(rule: CategoryRule, example: str) -> str:
+    """A token as the page draws it; where bytes or a role decide, the example is drawn already."""
+    return visible(example.encode()) if rule.pattern else example
 
 
 def teachers(found: Audit) -> None:
@@ -311,11 +348,11 @@ def teachers(found: Audit) -> None:
     coverages = [one.shown for one in found.teachers]
     wanted = [number.category for number in found.teachers[0].shown.categories]
     show(
-        coverage_figures.teachers(names, coverages, wanted),
+        coverage_figures.teachers(names, coverages, wanted, found.critical),
         "Heatmap of teachers and categories",
         coverage_figures.teachers_finding(coverages, wanted),
     )
-    st.caption("The share of each category in the relaxed common set.")
+    st.caption("The share of each category in the relaxed common set. ● critical.")
     if len(names) > 1:
         _adds(found, coverages)
     with st.expander("The same as a table"):
@@ -352,10 +389,14 @@ def text(found: Audit) -> None:
         st.caption("Choose a text under Weighed by, or open your own, to see how each tokenizer cuts it.")
         return
     names = [found.student.name, *(one.name for one in found.teachers)]
-    chart = coverage_figures.fertility(names, [one.bytes_per_token for one in found.counted])
+    chart = coverage_figures.fertility(names, found.counted)
     show(chart.figure, "Bars of bytes per token by tokenizer", chart.finding)
+    with st.expander("The same as a table"):
+        st.dataframe(chart.table, hide_index=True)
     one = _shown_teacher(found)
     counts = coverage_inputs.shapes(found.text, found.student, one.prepared.teacher)
+    if found.text.size > coverage_inputs.MOST_ALIGNED:
+        st.caption(f"Chunks of the first {coverage_inputs.MOST_ALIGNED // 2**20} MiB of the text.")
     show(shape_bars(counts), "Bars of chunks by shape", shape_finding(counts))
     _worst(found, one)
 
@@ -383,17 +424,19 @@ def overlap(found: Audit) -> None:
     """Vocabularies in common, each with each."""
     sides = [found.student, *(one.prepared.teacher for one in found.teachers)]
     names = [side.name for side in sides]
-    pairs = [[cached.overlap(first, second) for second in sides] for first in sides]
+    with st.spinner("Comparing vocabularies …"):
+        pairs = [[cached.overlap(first, second) for second in sides] for first in sides]
     shares = np.array([[100 * one.of_smaller for one in row] for row in pairs])
     show(
         coverage_figures.matrix(names, names, shares),
         "Heatmap of vocabularies in common",
-        f"{pairs[0][1].shared:,} tokens are the same bytes in the first two vocabularies, "
+        f"{pairs[0][1].shared:,} tokens are the same bytes in the student's and the first teacher's vocabulary, "
         f"{100 * pairs[0][1].of_smaller:.1f} % of the smaller",
     )
     st.caption(
         "Distinct byte strings that tokens of both stand for, over those of the smaller vocabulary; special tokens are "
-        "left out. NeMo-RL publishes 0.848 for Llama-3.2 and Qwen3 on its canonical token forms, by bytes it is 0.856."
+        "left out. For Llama-3.2 and Qwen3 that is 0.856; NeMo-RL publishes 0.848, on token forms that take a tab for "
+        "a line end and an underscore for a space."
     )
     with st.expander("The same as a table"):
         st.dataframe(_overlap_table(names, pairs), hide_index=True)

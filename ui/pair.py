@@ -196,18 +196,18 @@ def link_warnings(student: Tokenizer, teacher: Tokenizer, differs: str) -> None:
             )
 
 
-def provenance(student: Tokenizer, teacher: Tokenizer) -> None:
+def provenance(student: Tokenizer, *teachers: Tokenizer) -> None:
     """Which tokenizers these are: source, licence, hash."""
     if st.session_state.presenter:
         return
     with small("origins"):
-        show_lines(origins(student, teacher))
+        show_lines(origins(student, *teachers))
 
 
-def origins(student: Tokenizer, teacher: Tokenizer) -> list[str]:
-    """The two tokenizers in a sentence each, and Meta's notice where one is Llama's."""
-    lines = [_origin("Student", student), _origin("Teacher", teacher)]
-    return [*lines, llama.NOTICE] if llama.NAME in (student.name, teacher.name) else lines
+def origins(student: Tokenizer, *teachers: Tokenizer) -> list[str]:
+    """Each tokenizer in a sentence, and Meta's notice where one is Llama's."""
+    lines = [_origin("Student", student), *(_origin("Teacher", teacher) for teacher in teachers)]
+    return [*lines, llama.NOTICE] if llama.NAME in (student.name, *(one.name for one in teachers)) else lines
 
 
 def _origin(role: str, tokenizer: Tokenizer) -> str:

@@ -85,7 +85,7 @@ def _heatmap(prepared: Prepared, tokens: list[int]) -> None:
         [projection_tables.token_label(prepared.teacher, token) for token in shown],
         weights,
     )
-    finding = f"Of {len(rows)} student tokens {several} go to several teacher tokens, {lost} to none"
+    finding = f"Student tokens that go to several teacher tokens: {several} of {len(rows)}; to none: {lost}"
     show(figure, "Heatmap of weights, student tokens down, teacher tokens across", finding)
     if len(targets) > len(shown):
         st.caption(f"The first {len(shown)} of {len(targets)} teacher tokens are drawn; the table has all.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from xtoken_core.audit import CategoryCoverage, Coverage
+from xtoken_core.audit import CategoryCoverage, Coverage, Direction, Reach, direction
 from xtoken_core.categories import Category
 from xtoken_core.errors import ProjectionError
 from xtoken_core.matrix import Side
@@ -22,28 +22,37 @@ Loss = Literal["p-kl", "h-kl", "kl", "none"]
 
 THRESHOLD = 0.5  # of a category's tokens: what is above is "mostly"
 NEAR = 0.1  # so near to the threshold a category is named as evidence against
+MOSTLY_LOST = 0.9  # of all: what W reaches beyond is no comfort
 SMALL = 10  # tokens; a share of fewer says little
 
 TITLES: Mapping[Loss, str] = {
     "p-kl": "P-KL",
     "h-kl": "H-KL",
     "kl": "KL over the vocabulary",
-    "none": "none: this teacher reaches too little",
+    "none": "no loss: this teacher reaches too little",
 }
 _RULES: Mapping[Loss, str] = {
     "kl": "Both models have one vocabulary: plain KL.",
     "none": "A critical category, or the vocabulary as a whole, is mostly outside the common set and its rows of W are "
-    "mostly empty: no loss reaches it with this teacher.",
+    "mostly empty: no loss teaches that with this teacher.",
     "p-kl": "A critical category, or the vocabulary as a whole, is mostly outside the common set: P-KL, which compares "
     "through W.",
     "h-kl": "Every critical category and the vocabulary as a whole are mostly in the common set: H-KL, which compares "
     "its pairs one by one.",
 }
+_DIRECTIONS: Mapping[Direction, str] = {
+    "to_teacher": "to_teacher, the paper's,",
+    "to_student": "to_student",
+}
+_NOTHING_CRITICAL = (
+    "The student has no token of any critical category, so this rests on the vocabulary as a whole alone: choose "
+    "categories that it has."
+)
 _OUTCOMES: Mapping[Loss, str] = {
-    "p-kl": "H-KL was ahead with Phi-4-mini, whose numbers are in the common set: published averages of P-KL, H-KL and "
-    "GOLD are 37.50, 39.18 and 38.66 (with Qwen3-4B 38.85, 35.30 and 35.03), student Llama-3.2.",
-    "h-kl": "P-KL was ahead with Qwen3-4B, whose numbers are outside the common set: published averages of P-KL, H-KL "
-    "and GOLD are 38.85, 35.30 and 35.03 (with Phi-4-mini 37.50, 39.18 and 38.66), student Llama-3.2.",
+    "p-kl": "Published for Llama-3.2: H-KL was ahead with Phi-4-mini, whose two- and three-digit numbers are in the "
+    "common set; averages of P-KL, H-KL and GOLD are 37.50, 39.18 and 38.66 (with Qwen3-4B 38.85, 35.30 and 35.03).",
+    "h-kl": "Published for Llama-3.2: P-KL was ahead with Qwen3-4B, whose two- and three-digit numbers are outside the "
+    "common set; averages of P-KL, H-KL and GOLD are 38.85, 35.30 and 35.03 (with Phi-4-mini 37.50, 39.18 and 38.66).",
 }
 
 
@@ -139,9 +148,13 @@ def advise(
         )
     measured = _measured(vocabulary, critical, corpus)
     loss = _loss(measured, threshold)
-    reasons = [_basis(corpus, threshold), *_missing(vocabulary, critical), *_reasons(loss, measured, threshold)]
-    against = [*_against(loss, measured, threshold), *_other_count(loss, vocabulary, critical, corpus, threshold)]
-    return Advice(loss, _RULES[loss], tuple(reasons), tuple(against))
+    reasons = [*_reasons(loss, measured, threshold), *_missing(vocabulary, critical), _basis(corpus, threshold)]
+    against = [
+        *_against(loss, measured, threshold),
+        *_other_count(loss, vocabulary, critical, corpus, threshold),
+        *_outcome(loss),
+    ]
+    return Advice(loss, _RULES[loss] if measured[:-1] else _NOTHING_CRITICAL, tuple(reasons), tuple(against))
 
 
 def _check(critical: Collection[Category], threshold: float) -> None:
@@ -176,7 +189,13 @@ class _Measured:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    """
+    >>> _percent(0.5), _percent(0.99999), _percent(0.00001), _percent(0)
+    ('50.0 %', 'more than 99.9 %', 'less than 0.1 %', '0.0 %')
+    """
+    if 0 < share < 0.0005:
+        return "less than 0.1 %"
+    return "more than 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
 def _measured(vocabulary: Coverage, critical: Collection[Category], corpus: Coverage | None) -> list[_Measured]:
@@ -210,15 +229,15 @@ def _basis(corpus: Coverage | None, threshold: float) -> str:
 def _missing(vocabulary: Coverage, critical: Collection[Category]) -> Iterator[str]:
     missing = [f"“{category.title}”" for category in sorted(critical) if not vocabulary.of(category)]
     if missing:
-        yield f"The student has no token of {_listed(missing)}."
+        yield f"The student has no token of {_listed(missing, 'or')}."
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], word: str = "and") -> str:
     """
-    >>> _listed(["a"]), _listed(["a", "b", "c"])
-    ('a', 'a, b and c')
+    >>> _listed(["a"]), _listed(["a", "b", "c"]), _listed(["a", "b"], "or")
+    ('a', 'a, b and c', 'a or b')
     """
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _reasons(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Iterator[str]:
@@ -230,7 +249,8 @@ def _reasons(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Ite
                 f"W's rows recover {numbers.recovered:,} of the {numbers.outside:,} outside."
             )
         elif loss == "p-kl" and numbers.share_outside > threshold:
-            recovered = f"W's rows recover {numbers.recovered:,} of them"
+            some = "all" if numbers.recovered == numbers.outside else f"{numbers.recovered:,}"
+            recovered = f"W's rows recover {some} of them"
             yield f"{one.subject(numbers.outside)} outside the common set; {recovered}."
         elif loss == "h-kl":
             yield f"{one.subject(numbers.relaxed)} in the common set."
@@ -239,14 +259,14 @@ def _reasons(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Ite
 def _against(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Iterator[str]:
     """What speaks for another loss."""
     critical = measured[:-1]
-    if loss in _OUTCOMES:
-        yield _OUTCOMES[loss]
     inside = [one.name for one in critical if one.numbers.share_outside <= threshold]
     if loss != "h-kl" and inside:
         yield f"{_listed(inside)}: mostly in the common set, whose pairs H-KL compares one by one."
     if loss == "none":
         whole = measured[-1]
-        yield f"{whole.subject(whole.numbers.total - whole.numbers.empty)} reached by W: P-KL would still teach those."
+        if whole.numbers.share_empty < MOSTLY_LOST:
+            reached = whole.subject(whole.numbers.total - whole.numbers.empty)
+            yield f"{reached} reached by W: P-KL would still teach those."
     if loss == "h-kl":
         yield from _outside(critical)
     if loss == "p-kl":
@@ -259,6 +279,11 @@ def _against(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Ite
 
 def _counted(count: int, unit: str) -> str:
     return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
+
+
+def _outcome(loss: Loss) -> Iterator[str]:
+    if loss in _OUTCOMES:
+        yield _OUTCOMES[loss]
 
 
 def _outside(critical: Sequence[_Measured]) -> Iterator[str]:
@@ -278,6 +303,19 @@ def _lost(critical: Sequence[_Measured]) -> Iterator[str]:
             yield f"{_counted(empty, unit)} of critical categories with an empty row of W: P-KL can't teach those."
 
 
+def directions(to_teacher: Reach, to_student: Reach) -> str:
+    """Which way P-KL reaches more: the student projected onto the teacher, or the teacher onto the student.
+
+    The shares are of the target's tokens, or of their occurrences, as the two were counted.
+    """
+    better = direction(to_teacher, to_student)
+    shares = _percent(to_teacher.share_reached), _percent(to_student.share_reached)
+    return (
+        f"P-KL's direction: W reaches {shares[0]} of the teacher's tokens; built from teacher to student it reaches "
+        f"{shares[1]} of the student's. By that, {_DIRECTIONS[better]} loses less."
+    )
+
+
 def _near(measured: Sequence[_Measured], threshold: float) -> Iterator[str]:
     for one in measured:
         shares = {
@@ -286,7 +324,7 @@ def _near(measured: Sequence[_Measured], threshold: float) -> Iterator[str]:
         }
         for where, share in shares.items():
             if share and abs(share - threshold) <= NEAR:
-                yield f"{one.name} is near the threshold: {_percent(share)} {where}, and {_percent(threshold)} decide."
+                yield f"{one.name} is near the threshold of {_percent(threshold)}: {_percent(share)} {where}."
 
 
 def _other_count(

@@ -13,13 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from xtoken_core.categories import Category, categories
+from xtoken_core.categories import Category
 from xtoken_core.common_set import CommonSet
 from xtoken_core.errors import ProjectionError
 from xtoken_core.matrix import Bools, Projection, Rule
 from xtoken_core.search import is_whole
 from xtoken_core.sequence import Ints
-from xtoken_core.tokenizer import Tokenizer
 from xtoken_core.vocab import Vocabulary
 
 Direction = Literal["to_teacher", "to_student"]
@@ -179,13 +178,14 @@ def worst(w: Projection, relaxed: CommonSet, occurrences: Ints, *, count: int = 
     return outside[order[:count]]
 
 
-def published(w: Projection, strict: CommonSet, student: Tokenizer) -> dict[str, tuple[int, int]]:
-    """The counts that the paper gives, each as (in the strict set, tokens). Raises ProjectionError for another student.
+def published(w: Projection, strict: CommonSet, categories: Ints) -> dict[str, tuple[int, int]]:
+    """The counts that the paper gives, each as (in the strict set, tokens); categories [V_s] of the student's tokens.
+
+    Raises ProjectionError where their number isn't V_s.
 
     Source: X-Token. Its single digits are 13: ¹ ² ³ count.
     """
-    found = categories(student.vocabulary)
-    _check_length(w, "categories", found)
+    _check_length(w, "categories", categories)
     inside = strict.contains(len(w))
     wanted = {
         "one_digit": Category.ONE_DIGIT,
@@ -194,7 +194,7 @@ def published(w: Projection, strict: CommonSet, student: Tokenizer) -> dict[str,
         "ascii_punctuation": Category.ASCII_PUNCTUATION,
     }
     return {
-        name: (int(np.count_nonzero(inside & (found == category))), int(np.count_nonzero(found == category)))
+        name: (int(np.count_nonzero(inside & (categories == category))), int(np.count_nonzero(categories == category)))
         for name, category in wanted.items()
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from xtoken_core import catalog, projection_file
+from xtoken_core.advice import directions
 from xtoken_core.audit import Overlap
 from xtoken_core.audit_report import Audited, audit_json, audited
 from xtoken_core.categories import Category
@@ -45,11 +46,13 @@ def audit(
             sides[0],
             teacher,
             projection_file.cached(sides[0], teacher, Options()),
+            projection_file.cached(teacher, sides[0], Options()),
             occurrences=occurrences,
+            teacher_occurrences=counted[place].counts if counted else None,
             critical=critical,
             threshold=threshold,
         )
-        for teacher in sides[1:]
+        for place, teacher in enumerate(sides[1:], 1)
     ]
     return Shown(audit_json(sides[0], found, counted), list(_lines(sides, found, counted)))
 
@@ -83,6 +86,7 @@ def _lines(sides: Sequence[Tokenizer], found: Sequence[Audited], counted: Sequen
         yield f"teacher  {_name(one.teacher)}"
         yield from _table(one)
         yield _overlap_line(one.overlap)
+        yield directions(one.to_teacher, one.to_student)
         yield f"advice: {one.advice.title}"
         yield from (f"  {sentence}" for sentence in (one.advice.rule, *one.advice.reasons))
         yield from (f"  against: {sentence}" for sentence in one.advice.against)

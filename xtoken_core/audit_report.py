@@ -8,7 +8,7 @@ from typing import Any
 
 from xtoken_core import common_set
 from xtoken_core.advice import PRESETS, Advice, advise
-from xtoken_core.audit import CategoryCoverage, Coverage, Overlap, coverage, overlap, published
+from xtoken_core.audit import CategoryCoverage, Coverage, Overlap, Reach, coverage, direction, overlap, published, reach
 from xtoken_core.categories import categories
 from xtoken_core.corpus import Counted
 from xtoken_core.matrix import Projection
@@ -27,18 +27,25 @@ class Audited:
     published: dict[str, tuple[int, int]]
     overlap: Overlap
     advice: Advice
+    to_teacher: Reach
+    to_student: Reach
 
 
 def audited(
     student: Tokenizer,
     teacher: Tokenizer,
     w: Projection,
+    backwards: Projection,
     *,
     occurrences: Ints | None,
+    teacher_occurrences: Ints | None = None,
     critical: str,
     threshold: float = common_set.THRESHOLD,
 ) -> Audited:
-    """One teacher by the W of the pair. occurrences [V_s]: of the student's tokens in a corpus."""
+    """One teacher by the W of the pair, and that from teacher to student.
+
+    occurrences [V_s], teacher_occurrences [V_t]: of the student's and the teacher's tokens in a corpus.
+    """
     sets = common_set.strict(w), common_set.relaxed(w, threshold=threshold)
     kinds = categories(student.vocabulary)
     vocabulary = coverage(w, *sets, kinds)
@@ -48,9 +55,11 @@ def audited(
         teacher,
         vocabulary,
         corpus,
-        published(w, sets[0], student),
+        published(w, sets[0], kinds),
         overlap(student.vocabulary, teacher.vocabulary),
         advise(vocabulary, PRESETS[critical].categories, corpus=corpus, same_vocabulary=same),
+        reach(w, occurrences=teacher_occurrences),
+        reach(backwards, occurrences=occurrences),
     )
 
 
@@ -88,6 +97,11 @@ def _audited(one: Audited) -> dict[str, Any]:
             "rule": one.advice.rule,
             "reasons": list(one.advice.reasons),
             "against": list(one.advice.against),
+        },
+        "direction": {
+            "to_teacher": one.to_teacher.share_reached,
+            "to_student": one.to_student.share_reached,
+            "reaches_more": direction(one.to_teacher, one.to_student),
         },
     }
 

@@ -38,7 +38,7 @@ def listed(app: AppTest) -> dict[str, Any]:
 def test_the_first_screen_advises_for_two_teachers_without_any_input() -> None:
     app = page()
     assert not app.exception
-    assert "phi-4-mini: H-KL\nqwen3: P-KL" in sentences(app)
+    assert "1. phi-4-mini: H-KL\n2. qwen3: P-KL" in sentences(app)
     assert "All 1,000 tokens of “three digits” are outside the common set" in sentences(app)
 
 
@@ -52,6 +52,35 @@ def test_the_advice_can_be_copied_as_text() -> None:
     text = page().code[0].value
     assert "Advice: H-KL" in text
     assert "6b9e4e7fb171f92fd137b777cc2714bf87d11576700a1dcd7a399e7bbe39537b" in text
+
+
+def test_the_way_that_reaches_more_is_told() -> None:
+    told = sentences(page(beside=""))
+    assert "W reaches 72.4 % of the teacher's tokens" in told
+    assert "it reaches 86.2 % of the student's" in told
+
+
+def test_a_link_to_a_category_survives_a_look_at_another_view() -> None:
+    app = page(coverage_view="categories", category="greek", beside="")
+    for view in ("teachers", "categories"):
+        app.segmented_control(key="coverage_view").set_value(view).run()
+        assert not app.exception
+    assert app.selectbox(key="category").value == "greek"
+
+
+def test_a_teacher_beside_changes_places_with_the_pairs() -> None:
+    app = page(coverage_view="categories")
+    app.selectbox(key="looked_at").set_value(1).run()
+    next(button for button in app.button if button.label == "Its rows of W").click().run()
+    assert app.session_state["teacher"] == "phi-4-mini"
+    assert app.session_state["beside"] == ["qwen3"]
+
+
+def test_each_tokenizer_is_counted_once() -> None:
+    app = small(corpus="chat")
+    before = dict(app.session_state["counted"])
+    app.multiselect(key="beside").set_value(["mistral-v0.3"]).run()
+    assert len(app.session_state["counted"]) == len(before) + 1
 
 
 def test_one_vocabulary_on_both_sides_is_plain_kl() -> None:
@@ -89,7 +118,8 @@ def test_a_text_weighs_the_categories() -> None:
     app = small(coverage_view="categories", corpus="mathematics")
     assert not app.exception
     counted = app.dataframe[0].value["tokens"].sum()
-    assert counted == app.session_state["counted"][next(iter(app.session_state["counted"]))][0].tokens
+    of_student = next(one for key, one in app.session_state["counted"].items() if key[1] == "gpt2")
+    assert counted == of_student.tokens
     assert "in this text" in sentences(app)
 
 
@@ -115,7 +145,7 @@ def test_a_text_of_ones_own_is_counted() -> None:
     ("name", "content", "sentence"),
     [
         ("a.txt", b"\xff\xfe", "a.txt is not UTF-8"),
-        ("a.txt", b"", "No text of yours"),
+        ("a.txt", b"", "a.txt is empty"),
         ("a.jsonl", b"{", "is not JSON"),
     ],
 )
