@@ -9,7 +9,7 @@ app: $(VENV)/installed
 	$(BIN)/streamlit run app.py
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

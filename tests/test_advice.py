@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.real import load
-from xtoken_core.advice import PRESETS, Advice, adds, advise, as_text, rank
-from xtoken_core.audit import CategoryCoverage, Coverage, coverage
+from xtoken_core.advice import MOSTLY_LOST, PRESETS, Advice, adds, advise, as_text, directions, rank
+from xtoken_core.audit import CategoryCoverage, Coverage, Reach, coverage, reach
 from xtoken_core.categories import Category, categories
 from xtoken_core.common_set import relaxed, strict
 from xtoken_core.errors import ProjectionError
@@ -16,6 +16,14 @@ from xtoken_core.matrix import Options, Side
 from xtoken_core.projection_file import cached
 
 ONE, TWO, THREE, WORD = Category.ONE_DIGIT, Category.TWO_DIGITS, Category.THREE_DIGITS, Category.LATIN_WORD
+P_KL_WAS_AHEAD = (
+    "Published for Llama-3.2: P-KL was ahead with Qwen3-4B, whose two- and three-digit numbers are outside the common "
+    "set; averages of P-KL, H-KL and GOLD are 38.85, 35.30 and 35.03 (with Phi-4-mini 37.50, 39.18 and 38.66)."
+)
+H_KL_WAS_AHEAD = (
+    "Published for Llama-3.2: H-KL was ahead with Phi-4-mini, whose two- and three-digit numbers are in the common "
+    "set; averages of P-KL, H-KL and GOLD are 37.50, 39.18 and 38.66 (with Qwen3-4B 38.85, 35.30 and 35.03)."
+)
 SIDES = {"student": Side("small", "a" * 64, 1_300, 1_300), "teacher": Side("large", "b" * 64, 20_000, 20_480)}
 
 
@@ -77,7 +85,7 @@ def test_a_category_that_is_not_critical_decides_nothing_alone() -> None:
 def test_the_threshold_is_the_callers() -> None:
     assert advise(with_numbers(inside=40), {TWO}, threshold=0.6).loss == "h-kl"
     assert advise(with_numbers(inside=60), {TWO}, threshold=0.3).loss == "p-kl"
-    assert "“mostly” is more than 30 %" in advise(with_numbers(inside=60), {TWO}, threshold=0.3).reasons[0]
+    assert "“mostly” is more than 30 %" in advise(with_numbers(inside=60), {TWO}, threshold=0.3).reasons[-1]
 
 
 def test_a_corpus_counts_where_the_category_occurs() -> None:
@@ -85,11 +93,11 @@ def test_a_corpus_counts_where_the_category_occurs() -> None:
     advice = advise(with_numbers(), {ONE, TWO}, corpus=corpus)
     assert advice.loss == "h-kl"
     assert advice.reasons == (
-        "Counted by occurrences in the corpus, and by tokens where a category doesn't occur in it; "
-        "“mostly” is more than 50 %.",
         "All 13 tokens of “one digit” are in the common set.",
         "9 of 10 occurrences of “two digits” (90.0 %) are in the common set.",
         "99 of 100 tokens of the corpus (99.0 %) are in the common set.",
+        "Counted by occurrences in the corpus, and by tokens where a category doesn't occur in it; "
+        "“mostly” is more than 50 %.",
     )
     assert "Counted by tokens of the vocabulary instead of the corpus, the advice would be P-KL." in advice.against
 
@@ -121,32 +129,46 @@ def test_the_reasons_for_p_kl_name_the_numbers_and_what_w_recovers() -> None:
     vocabulary = of(three_digits=(1_000, 0, 0), two_digits=(100, 20, 5), latin_word=(3_000, 3_000, 0))
     advice = advise(vocabulary, {ONE, TWO, THREE})
     assert advice.reasons == (
-        "Counted by tokens of the vocabulary, each once; “mostly” is more than 50 %.",
-        "The student has no token of “one digit”.",
         "80 of 100 tokens of “two digits” (80.0 %) are outside the common set; W's rows recover 75 of them.",
-        "All 1,000 tokens of “three digits” are outside the common set; W's rows recover 1,000 of them.",
+        "All 1,000 tokens of “three digits” are outside the common set; W's rows recover all of them.",
+        "The student has no token of “one digit”.",
+        "Counted by tokens of the vocabulary, each once; “mostly” is more than 50 %.",
     )
     assert "5 tokens of critical categories with an empty row of W: P-KL can't teach those." in advice.against
 
 
-def test_p_kl_names_the_published_pair_where_h_kl_was_ahead() -> None:
-    against = advise(with_numbers(), {ONE, TWO}).against
-    assert against[0].startswith("H-KL was ahead with Phi-4-mini") and "37.50, 39.18 and 38.66" in against[0]
-    assert against[1] == "“one digit”: mostly in the common set, whose pairs H-KL compares one by one."
+@pytest.mark.parametrize(
+    ("lacking", "listed"),
+    [
+        ((TWO,), "“two digits”"),
+        ((TWO, THREE), "“two digits” or “three digits”"),
+        ((Category.EMOJI, TWO, THREE), "“two digits”, “three digits” or “emoji”"),
+    ],
+)
+def test_the_categories_that_the_student_lacks_are_listed_with_or(lacking: tuple[Category, ...], listed: str) -> None:
+    vocabulary = of(one_digit=(13, 13, 0))
+    assert advise(vocabulary, {ONE, *lacking}).reasons[-2] == f"The student has no token of {listed}."
 
 
-def test_h_kl_names_the_published_pair_where_p_kl_was_ahead_and_what_stays_outside() -> None:
-    against = advise(with_numbers(inside=90), {ONE, TWO}).against
-    assert against[0].startswith("P-KL was ahead with Qwen3-4B") and "38.85, 35.30 and 35.03" in against[0]
-    assert against[1] == (
+def test_p_kl_names_what_is_inside_and_last_the_published_pair_where_h_kl_was_ahead() -> None:
+    assert advise(with_numbers(), {ONE, TWO}).against == (
+        "“one digit”: mostly in the common set, whose pairs H-KL compares one by one.",
+        H_KL_WAS_AHEAD,
+    )
+
+
+def test_h_kl_names_what_stays_outside_and_last_the_published_pair_where_p_kl_was_ahead() -> None:
+    assert advise(with_numbers(inside=90), {ONE, TWO}).against == (
         "10 tokens of critical categories outside the common set: H-KL compares those by sorted probabilities alone, "
-        "whatever they stand for."
+        "whatever they stand for.",
+        P_KL_WAS_AHEAD,
     )
 
 
 def test_none_names_what_is_lost_and_what_p_kl_would_still_teach() -> None:
     advice = advise(with_numbers(inside=10, empty=60), {TWO})
-    assert advice.reasons[1] == (
+    assert advice.title == "no loss: this teacher reaches too little"
+    assert advice.reasons[0] == (
         "60 of 100 tokens of “two digits” (60.0 %) are outside the common set with an empty row of W; "
         "W's rows recover 30 of the 90 outside."
     )
@@ -155,9 +177,61 @@ def test_none_names_what_is_lost_and_what_p_kl_would_still_teach() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("empty", "comfort"),
+    [
+        (989, ["111 of 1,100 tokens of the vocabulary (10.1 %) are reached by W: P-KL would still teach those."]),
+        (990, []),
+        (1_100, []),
+    ],
+)
+def test_what_w_reaches_is_no_comfort_where_nine_in_ten_of_all_are_lost(empty: int, comfort: list[str]) -> None:
+    vocabulary = of(two_digits=(100, 0, 100), latin_word=(1_000, 0, empty - 100))
+    advice = advise(vocabulary, {TWO})
+    assert (MOSTLY_LOST, advice.loss) == (0.9, "none")
+    assert [line for line in advice.against if "still teach" in line] == comfort
+
+
+def test_none_names_no_published_pair() -> None:
+    assert not [line for line in advise(with_numbers(empty=60), {TWO}).against if "Published" in line]
+
+
+def test_where_the_vocabulary_alone_would_say_none_the_corpus_says_so_in_its_words() -> None:
+    corpus = of(two_digits=(10, 10, 0))
+    against = advise(with_numbers(empty=60), {TWO}, corpus=corpus).against
+    expected = (
+        "Counted by tokens of the vocabulary instead of the corpus, the advice would be "
+        "no loss: this teacher reaches too little."
+    )
+    assert expected in against
+
+
+@pytest.mark.parametrize(
+    ("words", "loss"), [((1_000, 900, 0), "h-kl"), ((1_000, 400, 0), "p-kl"), ((1_000, 0, 600), "none")]
+)
+def test_a_student_without_any_critical_token_is_told_that_all_tokens_decide(
+    words: tuple[int, int, int], loss: str
+) -> None:
+    advice = advise(of(latin_word=words), {ONE, TWO})
+    assert advice.loss == loss
+    assert advice.rule == (
+        "The student has no token of any critical category, so this rests on the vocabulary as a whole alone: "
+        "choose categories that it has."
+    )
+    assert advice.reasons[1:] == (
+        "The student has no token of “one digit” or “two digits”.",
+        "Counted by tokens of the vocabulary, each once; “mostly” is more than 50 %.",
+    )
+    assert advise(of(one_digit=(13, 13, 0), latin_word=words), {ONE, TWO}).rule != advice.rule
+
+
 def test_a_category_near_the_threshold_is_named() -> None:
-    near = "“two digits” is near the threshold: 59.0 % outside the common set, and 50.0 % decide."
+    near = "“two digits” is near the threshold of 50.0 %: 59.0 % outside the common set."
     assert near in advise(with_numbers(inside=41), {TWO}).against
+    assert (
+        "“two digits” is near the threshold of 30.0 %: 25.0 % with an empty row of W."
+        in advise(with_numbers(inside=20, empty=25), {TWO}, threshold=0.3).against
+    )
     assert not [line for line in advise(with_numbers(inside=39), {TWO}).against if "near the threshold" in line]
 
 
@@ -169,7 +243,7 @@ def test_a_share_of_nothing_is_near_no_threshold() -> None:
 def test_a_small_category_is_named() -> None:
     vocabulary = of(emoji=(1, 0, 0), two_digits=(9, 9, 0), three_digits=(10, 10, 0))
     advice = advise(vocabulary, {Category.EMOJI, TWO, THREE})
-    assert advice.reasons[1] == "The only token of “emoji” is outside the common set; W's rows recover 1 of them."
+    assert advice.reasons[0].startswith("The only token of “emoji” is outside the common set; W's rows recover ")
     assert [line for line in advice.against if "says little" in line] == [
         "“two digits” has only 9 tokens, of which a share says little.",
         "“emoji” has only 1 token, of which a share says little.",
@@ -178,11 +252,27 @@ def test_a_small_category_is_named() -> None:
 
 def test_none_and_one_have_words_of_their_own() -> None:
     vocabulary = of(one_digit=(10, 0, 0), two_digits=(10, 1, 0))
-    assert advise(vocabulary, {ONE, TWO}, threshold=1).reasons[1:] == (
+    assert advise(vocabulary, {ONE, TWO}, threshold=1).reasons[:-1] == (
         "None of 10 tokens of “one digit” (0.0 %) is in the common set.",
         "1 of 10 tokens of “two digits” (10.0 %) is in the common set.",
         "1 of 20 tokens of the vocabulary (5.0 %) is in the common set.",
     )
+
+
+@pytest.mark.parametrize(
+    ("inside", "total", "share"),
+    [
+        (1, 2_001, "less than 0.1 %"),
+        (1, 2_000, "0.1 %"),
+        (1_998, 1_999, "99.9 %"),
+        (1_999, 2_000, "more than 99.9 %"),
+        (99_999, 100_000, "more than 99.9 %"),
+    ],
+)
+def test_a_share_that_is_not_all_or_nothing_is_never_rounded_to_it(inside: int, total: int, share: str) -> None:
+    [first, *_] = advise(of(two_digits=(total, inside, 0)), {TWO}, threshold=1).reasons
+    verb = "is" if inside == 1 else "are"
+    assert first == f"{inside:,} of {total:,} tokens of “two digits” ({share}) {verb} in the common set."
 
 
 COUNTS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)).map(
@@ -212,6 +302,9 @@ def test_any_numbers_give_an_advice_by_the_rule(
     else:
         assert advice.loss == ("p-kl" if any(outside > threshold for outside, _ in shares) else "h-kl")
     assert all(line.endswith(".") for line in (advice.rule, *advice.reasons, *advice.against))
+    assert [line for line in advice.reasons if line.startswith("Counted")] == [advice.reasons[-1]]
+    published = [line for line in advice.against if line.startswith("Published")]
+    assert published == ([] if advice.loss == "none" else [advice.against[-1]])
 
 
 # the published pairs
@@ -223,9 +316,11 @@ def test_mathematics_gets_the_published_loss_with_either_teacher(teacher: str, l
 
 
 def test_qwens_reasons_are_the_numbers_of_two_and_three_digits() -> None:
-    assert advise(llama_with("qwen3"), PRESETS["math"].categories).reasons[2:] == (
-        "All 100 tokens of “two digits” are outside the common set; W's rows recover 100 of them.",
-        "All 1,000 tokens of “three digits” are outside the common set; W's rows recover 1,000 of them.",
+    assert advise(llama_with("qwen3"), PRESETS["math"].categories).reasons == (
+        "All 100 tokens of “two digits” are outside the common set; W's rows recover all of them.",
+        "All 1,000 tokens of “three digits” are outside the common set; W's rows recover all of them.",
+        "The student has no token of “four and more digits” or “number with a sign, a separator or a space”.",
+        "Counted by tokens of the vocabulary, each once; “mostly” is more than 50 %.",
     )
 
 
@@ -237,6 +332,34 @@ def test_presets_hold_categories_of_text_and_say_why() -> None:
     assert {Category.CYRILLIC, Category.HAN, Category.OTHER_SCRIPT} <= PRESETS["multilingual"].categories
 
 
+# the direction
+
+
+def test_the_direction_that_reaches_more_is_told_with_both_shares() -> None:
+    much, little = Reach(rows=5, carried=5, columns=1_000, reached=901), Reach(rows=5, carried=5, columns=40, reached=3)
+    assert directions(much, little) == (
+        "P-KL's direction: W reaches 90.1 % of the teacher's tokens; built from teacher to student it reaches 7.5 % of "
+        "the student's. By that, to_teacher, the paper's, loses less."
+    )
+    assert directions(little, much) == (
+        "P-KL's direction: W reaches 7.5 % of the teacher's tokens; built from teacher to student it reaches 90.1 % of "
+        "the student's. By that, to_student loses less."
+    )
+
+
+def test_llama_and_qwen_lose_less_to_the_student_and_the_other_way_round_to_the_teacher() -> None:
+    llama, qwen = load("llama-3.2"), load("qwen3")
+    there, back = (reach(cached(*sides, Options())) for sides in ((llama, qwen), (qwen, llama)))
+    assert directions(there, back) == (
+        "P-KL's direction: W reaches 72.4 % of the teacher's tokens; built from teacher to student it reaches 86.2 % "
+        "of the student's. By that, to_student loses less."
+    )
+    assert directions(back, there) == (
+        "P-KL's direction: W reaches 86.2 % of the teacher's tokens; built from teacher to student it reaches 72.4 % "
+        "of the student's. By that, to_teacher, the paper's, loses less."
+    )
+
+
 # several teachers
 
 
@@ -244,6 +367,13 @@ def test_phi_adds_the_numbers_that_qwen_lacks() -> None:
     qwen, phi = adds([llama_with("qwen3"), llama_with("phi-4-mini")])
     assert {TWO, THREE} <= set(phi)
     assert qwen == ()
+
+
+def test_gpt2_is_before_qwen_for_mathematics_since_what_is_critical_counts_first() -> None:
+    gpt2, qwen = llama_with("gpt2"), llama_with("qwen3")
+    assert gpt2.share_outside > 0.66 > 0.15 > qwen.share_outside
+    assert rank([qwen, gpt2], PRESETS["math"].categories) == (1, 0)
+    assert rank([qwen, gpt2], PRESETS["code"].categories) == (0, 1)
 
 
 def test_what_two_of_three_have_inside_is_added_by_none() -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from tests.handmade import added, as_bytes, byte_level, template
 from tests.real import load
-from xtoken_core import advice, catalog, cli, common_set, export, hub, llama, nemo, projection_file
+from xtoken_core import advice, catalog, cli, common_set, corpus, export, hub, llama, nemo, projection_file, samples
 from xtoken_core.alignment import align
+from xtoken_core.audit import reach
 from xtoken_core.matrix import Options, Rule
 from xtoken_core.projection import build
 
@@ -480,6 +481,36 @@ def test_an_audit_gives_the_published_counts_and_advice_in_the_order_of_the_teac
         assert sum(category["tokens"] for category in teacher["categories"]) == 128_256
         overlap = teacher["overlap"]
         assert overlap["of_smaller"] == overlap["shared"] / min(overlap["student"], overlap["teacher"])
+
+
+def test_the_direction_of_an_audit_is_that_of_both_ways(shell: Shell) -> None:
+    plain = shell.json("audit", "llama-3.2", "qwen3", "gpt2")
+    assert [teacher["direction"] for teacher in plain["teachers"]] == [
+        {"to_teacher": 109_827 / 151_669, "to_student": 110_562 / 128_256, "reaches_more": "to_student"},
+        {"to_teacher": 44_085 / 50_257, "to_student": 43_772 / 128_256, "reaches_more": "to_teacher"},
+    ]
+    lines = shell("audit", "llama-3.2", "qwen3")[1].splitlines()
+    place = next(k for k, line in enumerate(lines) if line.startswith("advice: "))
+    assert lines[place - 1] == (
+        "P-KL's direction: W reaches 72.4 % of the teacher's tokens; built from teacher to student it reaches 86.2 % "
+        "of the student's. By that, to_student loses less."
+    )
+
+
+def test_the_direction_by_a_corpus_counts_what_occurs_in_it(tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "a.txt").write_text(samples.text("mathematics"), encoding="utf-8")
+    plain = shell.json("audit", "llama-3.2", "gpt2", "qwen3", "--file", str(tmp_path / "a.txt"))
+    for teacher in plain["teachers"]:
+        sides = load("llama-3.2"), load(teacher["name"])
+        often = [
+            corpus.count(side, corpus.pieces_of_text(samples.text("mathematics"))).counts for side in reversed(sides)
+        ]
+        ways = zip((sides, sides[::-1]), often, strict=True)
+        there, back = (reach(build(*way), occurrences=counts).share_reached for way, counts in ways)
+        assert (teacher["direction"]["to_teacher"], teacher["direction"]["to_student"]) == (there, back)
+    qwen = plain["teachers"][1]["direction"]
+    assert (round(qwen["to_teacher"], 3), round(qwen["to_student"], 3)) == (0.999, 0.869)
+    assert qwen["reaches_more"] == "to_teacher"
 
 
 def test_a_category_of_an_audit_has_the_numbers_of_its_rows(shell: Shell) -> None:

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 
 from docs.pictures import PICTURES
+from tests.real import load
 from tests.running import ROOT
-from xtoken_core.categories import RULES, CategoryRule
+from ui.coverage_figures import inside
+from xtoken_core.advice import PRESETS, adds, rank
+from xtoken_core.audit import coverage
+from xtoken_core.categories import RULES, Category, CategoryRule, categories
+from xtoken_core.common_set import relaxed, strict
 from xtoken_core.display import visible
+from xtoken_core.matrix import Options
+from xtoken_core.projection_file import cached
 from xtoken_core.samples import SAMPLES
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,7 +31,7 @@ MOST_BYTES = 150_000
 def test_the_examples_of_coverage_are_true() -> None:
     failed, tried = doctest.testfile(str(ROOT / "docs" / "coverage.md"), module_relative=False, encoding="utf-8")
     assert failed == 0
-    assert tried > 30
+    assert tried > 45
 
 
 def line(rule: CategoryRule) -> str:
@@ -79,3 +86,21 @@ def test_each_label_that_the_review_says_to_click_is_the_apps() -> None:
     assert [label for label in labels if not known.fullmatch(label)] == []
     wrong = ("Its row of W", "Colum 17", "Weighted by", "The chosen tokens row")
     assert [label for label in wrong if known.fullmatch(label)] == []
+
+
+def test_the_reviews_numbers_of_four_teachers_are_the_apps() -> None:
+    student, names = load("llama-3.2"), ("qwen3", "phi-4-mini", "mistral-v0.3", "gpt2")
+    kinds = categories(student.vocabulary)
+    built = [cached(student, load(name), Options()) for name in names]
+    covered = [coverage(w, strict(w), relaxed(w), kinds) for w in built]
+    owned = [one.category for one in covered[0].categories]
+    counts = {
+        name: sum(inside(one, category) >= 50 for category in owned) for name, one in zip(names, covered, strict=True)
+    }
+    said = f"{counts['phi-4-mini']} of {len(owned)} categories are mostly in the common set with Phi-4-mini, "
+    assert said + f"{counts['gpt2']} with GPT-2." in REVIEW
+    assert (max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)) == ("phi-4-mini", "gpt2")
+    assert [names[place] for place in rank(covered, PRESETS["math"].categories)][:2] == ["phi-4-mini", "gpt2"]
+    assert "The verdicts have GPT-2 second" in REVIEW
+    [phi] = (own for name, own in zip(names, adds(covered), strict=True) if name == "phi-4-mini")
+    assert {Category.CYRILLIC, Category.GREEK, Category.ARABIC, Category.DEVANAGARI} <= set(phi)

@@ -29,10 +29,10 @@ from xtoken_core.sequence import Ints
 from xtoken_core.tokenizer import Tokenizer
 
 TOKEN_COLUMNS = (
-    Column("text", "student token", "text", 120, grow=2),
+    Column("text", "student token", "text", 130, grow=2, sortable=False),
     Column("id", "id", "number", 72, sortable=False),
     Column("occurrences", "occurrences", "number", 100, sortable=False),
-    Column("place", "common set", "quiet", 100, sortable=False),
+    Column("place", "common set", "quiet", 112, sortable=False),
     Column("targets", "teacher tokens", "text", 130, grow=3, sortable=False),
     Column("weight", "weights", "number", 150, grow=1, sortable=False),
 )
@@ -274,7 +274,8 @@ def _tokens(found: Audit, one: Teacher) -> None:
     occurrences = found.occurrences
     if occurrences is not None:
         tokens = tokens[np.argsort(-occurrences[tokens], kind="stable")]
-    table("coverage", tokens, st.session_state.row, TOKEN_COLUMNS, lambda ids: _cells(found, one, ids), _choose)
+    columns = [column for column in TOKEN_COLUMNS if occurrences is not None or column.name != "occurrences"]
+    table("coverage", tokens, st.session_state.row, tuple(columns), lambda ids: _cells(found, one, ids), _choose)
     if not st.session_state.presenter:
         with st.container(horizontal=True):
             _steps(one, category, tokens)
@@ -297,7 +298,7 @@ def _cells(found: Audit, one: Teacher, tokens: Ints) -> list[list[str]]:
         [
             tables.token_text(found.student, token),
             str(token),
-            "-" if occurrences is None else f"{occurrences[token]:,}",
+            *([] if occurrences is None else [f"{occurrences[token]:,}"]),
             _place(one.prepared, token),
             *tables.entry_cells(one.prepared.teacher, one.prepared.projection, token),
         ]

@@ -99,7 +99,7 @@ def test_the_categories_sum_to_the_vocabulary() -> None:
 def test_the_critical_category_that_is_outside_most_lists_its_tokens() -> None:
     app = page(coverage_view="categories", beside="")
     assert app.selectbox(key="category").value in ("two_digits", "three_digits")
-    assert {row[3] for row in listed(app)["rows"]} == {"outside"}
+    assert {row[2] for row in listed(app)["rows"]} == {"outside"}
 
 
 def test_a_category_in_the_link_lists_its_tokens() -> None:
