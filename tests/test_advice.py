@@ -61,7 +61,7 @@ def llama_with(teacher: str) -> Coverage:
         (with_numbers(), "p-kl"),
         (with_numbers(empty=50), "p-kl"),
         (with_numbers(empty=51), "none"),
-        (of(two_digits=(100, 100, 0), latin_word=(1_000, 300, 0)), "p-kl"),  # the vocabulary as a whole
+        (of(two_digits=(100, 100, 0), latin_word=(1_000, 300, 0)), "p-kl"),  # the whole
         (of(two_digits=(100, 100, 0), latin_word=(1_000, 300, 700)), "none"),
     ],
 )
@@ -215,7 +215,7 @@ def test_a_student_without_any_critical_token_is_told_that_all_tokens_decide(
     advice = advise(of(latin_word=words), {ONE, TWO})
     assert advice.loss == loss
     assert advice.rule == (
-        "The student has no token of any critical category, so this rests on the vocabulary as a whole alone: "
+        "The student has no token of any critical category, so this rests on the whole alone: "
         "choose categories that it has."
     )
     assert advice.reasons[1:] == (

@@ -117,7 +117,7 @@ def teachers_finding(coverages: Sequence[Coverage], wanted: Sequence[Category]) 
     """How many categories each teacher has mostly in the common set: the best and the least."""
     counts = [sum(inside(coverage, category) >= 50 for category in wanted) for coverage in coverages]
     best = f"{max(counts)} of {len(wanted)} categories are mostly in the common set"
-    return f"{best} with the best teacher, {min(counts)} with the worst" if len(counts) > 1 else best
+    return f"{best} with the best teacher, {min(counts)} with the one that has fewest" if len(counts) > 1 else best
 
 
 def inside(coverage: Coverage, category: Category) -> float:

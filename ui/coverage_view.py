@@ -167,6 +167,7 @@ def _directions(found: Audit, one: Teacher) -> str:
     return advice.directions(
         audit.reach(one.prepared.projection, occurrences=teachers),
         audit.reach(backwards.projection, occurrences=found.occurrences),
+        in_text=bool(found.counted),
     )
 
 

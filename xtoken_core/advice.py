@@ -33,11 +33,10 @@ TITLES: Mapping[Loss, str] = {
 }
 _RULES: Mapping[Loss, str] = {
     "kl": "Both models have one vocabulary: plain KL.",
-    "none": "A critical category, or the vocabulary as a whole, is mostly outside the common set and its rows of W are "
+    "none": "A critical category, or the whole, is mostly outside the common set and its rows of W are "
     "mostly empty: no loss teaches that with this teacher.",
-    "p-kl": "A critical category, or the vocabulary as a whole, is mostly outside the common set: P-KL, which compares "
-    "through W.",
-    "h-kl": "Every critical category and the vocabulary as a whole are mostly in the common set: H-KL, which compares "
+    "p-kl": "A critical category, or the whole, is mostly outside the common set: P-KL, which compares through W.",
+    "h-kl": "Every critical category and the whole are mostly in the common set: H-KL, which compares "
     "its pairs one by one.",
 }
 _DIRECTIONS: Mapping[Direction, str] = {
@@ -45,7 +44,7 @@ _DIRECTIONS: Mapping[Direction, str] = {
     "to_student": "to_student",
 }
 _NOTHING_CRITICAL = (
-    "The student has no token of any critical category, so this rests on the vocabulary as a whole alone: choose "
+    "The student has no token of any critical category, so this rests on the whole alone: choose "
     "categories that it has."
 )
 _OUTCOMES: Mapping[Loss, str] = {
@@ -250,7 +249,9 @@ def _reasons(loss: Loss, measured: Sequence[_Measured], threshold: float) -> Ite
             )
         elif loss == "p-kl" and numbers.share_outside > threshold:
             some = "all" if numbers.recovered == numbers.outside else f"{numbers.recovered:,}"
-            recovered = f"W's rows recover {some} of them"
+            recovered = (
+                "W's rows recover it" if some == "all" and numbers.outside == 1 else f"W's rows recover {some} of them"
+            )
             yield f"{one.subject(numbers.outside)} outside the common set; {recovered}."
         elif loss == "h-kl":
             yield f"{one.subject(numbers.relaxed)} in the common set."
@@ -303,16 +304,19 @@ def _lost(critical: Sequence[_Measured]) -> Iterator[str]:
             yield f"{_counted(empty, unit)} of critical categories with an empty row of W: P-KL can't teach those."
 
 
-def directions(to_teacher: Reach, to_student: Reach) -> str:
+def directions(to_teacher: Reach, to_student: Reach, *, in_text: bool = False) -> str:
     """Which way P-KL reaches more: the student projected onto the teacher, or the teacher onto the student.
 
-    The shares are of the target's tokens, or of their occurrences, as the two were counted.
+    in_text: both were counted by occurrences in a text.
     """
     better = direction(to_teacher, to_student)
     shares = _percent(to_teacher.share_reached), _percent(to_student.share_reached)
+    where = " in the text" if in_text else ""
+    even = to_teacher.share_reached == to_student.share_reached
+    verdict = "neither way loses less" if even else f"{_DIRECTIONS[better]} loses less"
     return (
-        f"P-KL's direction: W reaches {shares[0]} of the teacher's tokens; built from teacher to student it reaches "
-        f"{shares[1]} of the student's. By that, {_DIRECTIONS[better]} loses less."
+        f"P-KL's direction: W reaches {shares[0]} of the teacher's tokens{where}; built from teacher to student it "
+        f"reaches {shares[1]} of the student's. By that, {verdict}."
     )
 
 
@@ -324,7 +328,8 @@ def _near(measured: Sequence[_Measured], threshold: float) -> Iterator[str]:
         }
         for where, share in shares.items():
             if share and abs(share - threshold) <= NEAR:
-                yield f"{one.name} is near the threshold of {_percent(threshold)}: {_percent(share)} {where}."
+                name = f"{one.name[:1].upper()}{one.name[1:]}"
+                yield f"{name} is near the threshold of {_percent(threshold)}: {_percent(share)} {where}."
 
 
 def _other_count(

@@ -86,7 +86,8 @@ def _lines(sides: Sequence[Tokenizer], found: Sequence[Audited], counted: Sequen
         yield f"teacher  {_name(one.teacher)}"
         yield from _table(one)
         yield _overlap_line(one.overlap)
-        yield directions(one.to_teacher, one.to_student)
+        if one.advice.loss != "kl":
+            yield directions(one.to_teacher, one.to_student, in_text=one.corpus is not None)
         yield f"advice: {one.advice.title}"
         yield from (f"  {sentence}" for sentence in (one.advice.rule, *one.advice.reasons))
         yield from (f"  against: {sentence}" for sentence in one.advice.against)
