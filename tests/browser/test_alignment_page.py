@@ -65,7 +65,7 @@ def test_hostile_text_is_shown_and_never_run(watched: Page, app_url: str) -> Non
 def test_hostile_links_are_shown_and_never_run(watched: Page, app_url: str) -> None:
     page = watched
     page.goto(f"{app_url}/?teacher={quote(HOSTILE)}&text={quote(HOSTILE)}")
-    expect(page.get_by_text("No tokenizer is called")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The link names")).to_be_visible(timeout=60_000)
     page.wait_for_timeout(500)
     expect(page.get_by_role("textbox", name="Text")).to_have_value(HOSTILE)
 
