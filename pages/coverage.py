@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from ui import coverage_inputs, coverage_view, link, pair, router
+from ui import categories_view, coverage_inputs, coverage_view, link, pair, router, teachers_view
 from ui.link import CoverageLink
 from ui.messages import show_error
 from xtoken_core.errors import XTokenError
 
 VIEWS = {
     "advice": coverage_view.advise,
-    "categories": coverage_view.categories,
-    "teachers": coverage_view.teachers,
-    "text": coverage_view.text,
-    "overlap": coverage_view.overlap,
+    "categories": categories_view.categories,
+    "teachers": teachers_view.teachers,
+    "text": teachers_view.text,
+    "overlap": teachers_view.overlap,
 }
 
 router.require(router.COVERAGE)
