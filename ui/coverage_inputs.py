@@ -211,7 +211,8 @@ def chosen_text() -> Text | None:
     if "own_text" not in st.session_state:
         raise TextError("No text of yours is here yet. Upload or paste one under Open, or weigh by another text.")
     name, data = st.session_state.own_text
-    return Text(name, sha256(data).hexdigest(), len(data), "", lambda: corpus.pieces_of_file(io.BytesIO(data), name))
+    identity = f"{name} {sha256(data).hexdigest()}"  # by the name it's told how the same bytes are read
+    return Text(name, identity, len(data), "", lambda: corpus.pieces_of_file(io.BytesIO(data), name))
 
 
 def counted(text: Text, sides: Sequence[Tokenizer]) -> tuple[Counted, ...]:

@@ -212,3 +212,13 @@ def test_a_link_carries_everything() -> None:
 )
 def test_a_broken_link_shows_a_page(parameters: dict[str, str]) -> None:
     assert not small(**parameters).exception
+
+
+def test_the_same_bytes_under_another_ending_are_read_anew() -> None:
+    app = small()
+    for name in ("a.txt", "a.jsonl"):
+        app.file_uploader(key="corpus_file").set_value([(name, b'{"text": "two 2024"}', "text/plain")]).run()
+        assert not app.exception
+    of_student = [one.tokens for key, one in app.session_state["counted"].items() if key[1] == "gpt2"]
+    assert len(of_student) == 2
+    assert of_student[0] > of_student[1]
