@@ -1,6 +1,7 @@
 """Slow and obvious: every formula as its sentence says, for small inputs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -166,3 +167,222 @@ def beats(wishes: Sequence[Wish], one: int, other: int) -> bool:
     if ours.canonical != theirs.canonical:
         return ours.canonical
     return one < other
+
+
+# the losses: one chunk at a time, every probability as its logarithm, so that 0 is -inf and nothing underflows
+
+NEVER = -math.inf
+
+Floats = list[float]
+Pairs = list[tuple[float, float]]
+SlowDivergence = Callable[[Pairs], float]
+
+
+def log_softmax(logits: Sequence[float], temperature: float) -> Floats:
+    scaled = [logit / temperature for logit in logits]
+    total = log_add(scaled)
+    return [one - total for one in scaled]
+
+
+def log_add(logs: Sequence[float]) -> float:
+    """log Σ e^x, -inf over nothing."""
+    highest = max(logs, default=NEVER)
+    if highest == NEVER:
+        return NEVER
+    return highest + math.log(math.fsum(math.exp(one - highest) for one in logs))
+
+
+class SlowMass(NamedTuple):
+    """One side of a chunk: the log mass of each token, of the chunk as realised (chain alone has it), and of all."""
+
+    tokens: Floats
+    realised: float | None
+    total: float
+
+
+def slow_mass(
+    merge: str, rows: Sequence[Sequence[float]], tokens: Sequence[int], temperature: float, geometric: bool
+) -> SlowMass:
+    """One side of a chunk, from the rows of logits that predict its tokens. geometric: how `mean` takes the mean."""
+    log_p = [log_softmax(row, temperature) for row in rows]
+    chosen = [row[token] for row, token in zip(log_p, tokens, strict=True)]
+    realised = None
+    if merge == "chain":
+        found, realised = list(log_p[0]), sum(chosen)
+        found[tokens[0]] = chosen[0] + log_otherwise(log_p[1:], tokens[1:])  # p(x) - r = p(x) (1 - r / p(x))
+    elif merge == "scaled":
+        found = [one + sum(chosen[1:]) for one in log_p[0]]
+    elif merge == "first":
+        found = log_p[0]
+    elif merge == "last":
+        found = [one + sum(chosen[:-1]) for one in log_p[-1]]
+    elif geometric:
+        found = [sum(column) / len(rows) for column in zip(*log_p, strict=True)]
+    else:
+        found = [log_add(column) - math.log(len(rows)) for column in zip(*log_p, strict=True)]
+    return SlowMass(found, realised, log_add(found if realised is None else [*found, realised]))
+
+
+def log_otherwise(log_p: Sequence[Sequence[float]], tokens: Sequence[int]) -> float:
+    """log of 1 - Π p_i(x_i): the tokens go on as they stand up to some i, which is another token than x_i."""
+    ways = []
+    for i, (row, token) in enumerate(zip(log_p, tokens, strict=True)):
+        before = sum(earlier[x] for earlier, x in zip(log_p[:i], tokens[:i], strict=True))
+        ways.append(before + log_add([one for v, one in enumerate(row) if v != token]))
+    return log_add(ways)
+
+
+def slow_kl(pairs: Pairs) -> float:
+    """Σ b (log b - log a) over pairs (log a, log b), of the outcomes that neither side rules out."""
+    return math.fsum(math.exp(b) * (b - a) for a, b in pairs if a > NEVER and b > NEVER)
+
+
+def slow_forward(pairs: Pairs) -> float:
+    return slow_kl(pairs)
+
+
+def slow_reverse(pairs: Pairs) -> float:
+    return slow_kl([(teacher, student) for student, teacher in pairs])
+
+
+def slow_jsd(beta: float) -> SlowDivergence:
+    """β KL(T ‖ m) + (1 - β) KL(S ‖ m) with m = β T + (1 - β) S."""
+
+    def jsd(pairs: Pairs) -> float:
+        mixed = [log_add([math.log(beta) + teacher, math.log(1 - beta) + student]) for student, teacher in pairs]
+        of_teacher = slow_kl([(m, teacher) for m, (_, teacher) in zip(mixed, pairs, strict=True)])
+        of_student = slow_kl([(m, student) for m, (student, _) in zip(mixed, pairs, strict=True)])
+        return beta * of_teacher + (1 - beta) * of_student
+
+    return jsd
+
+
+class SlowW(NamedTuple):
+    """W: for each student token the log weight of each teacher token in its row, and how many columns there are."""
+
+    rows: Sequence[Mapping[int, float]]
+    columns: int
+
+    def reached(self) -> list[int]:
+        return sorted({column for row in self.rows for column in row})
+
+    def project(self, log_p: Sequence[float]) -> Floats:
+        """log Wᵀp of each column."""
+        arriving: list[Floats] = [[] for _ in range(self.columns)]
+        for one, row in zip(log_p, self.rows, strict=True):
+            for column, log_weight in row.items():
+                arriving[column].append(one + log_weight)
+        return [log_add(logs) for logs in arriving]
+
+    def lost(self, log_p: Sequence[float]) -> float:
+        return math.fsum(math.exp(one) for one, row in zip(log_p, self.rows, strict=True) if not row)
+
+
+class SlowLoss(NamedTuple):
+    """A chunk's loss, and the mass on either side that takes no part in it."""
+
+    value: float
+    unreachable: float = 0
+    lost: float = 0
+
+
+def slow_projected(
+    student: SlowMass,
+    teacher: SlowMass,
+    w: SlowW,
+    *,
+    divergence: SlowDivergence = slow_forward,
+    temperature: float = 1,
+    direction: str = "to_teacher",
+    top_k: int | None = None,
+) -> SlowLoss:
+    """P-KL: what W reaches is compared, what it doesn't is reported."""
+    reached = w.reached()
+    if direction == "to_teacher":
+        sent = w.project(student.tokens)
+        pairs = [(sent[t], teacher.tokens[t]) for t in reached]
+        missed = math.fsum(math.exp(log_q) for t, log_q in enumerate(teacher.tokens) if t not in reached)
+        lost = w.lost(student.tokens)
+    else:
+        sent = w.project(teacher.tokens)
+        pairs = [(student.tokens[s], sent[s]) for s in reached]
+        missed = w.lost(teacher.tokens)
+        lost = math.fsum(math.exp(log_p) for s, log_p in enumerate(student.tokens) if s not in reached)
+    return _renormalised(student, teacher, pairs, missed, lost, divergence, temperature, top_k)
+
+
+def slow_same(
+    student: SlowMass, teacher: SlowMass, *, divergence: SlowDivergence = slow_forward, temperature: float = 1
+) -> SlowLoss:
+    """One vocabulary: token by token."""
+    pairs = list(zip(student.tokens, teacher.tokens, strict=True))
+    return _renormalised(student, teacher, pairs, 0, 0, divergence, temperature, None)
+
+
+def _renormalised(
+    student: SlowMass,
+    teacher: SlowMass,
+    pairs: Pairs,
+    missed: float,
+    lost: float,
+    divergence: SlowDivergence,
+    temperature: float,
+    top_k: int | None,
+) -> SlowLoss:
+    """(1 - u) · D(teacher renormalised over what is reached ‖ student), u a share of the teacher's mass."""
+    last = [] if student.realised is None or teacher.realised is None else [(student.realised, teacher.realised)]
+    impossible = math.fsum(math.exp(log_q) for log_p, log_q in pairs + last if log_p == NEVER)
+    pairs = [(log_p, log_q if log_p > NEVER else NEVER) for log_p, log_q in pairs]
+    last = [(log_p, log_q) for log_p, log_q in last if log_p > NEVER]
+    log_reached = log_add([log_q for _, log_q in pairs + last]) - teacher.total if teacher.total > NEVER else NEVER
+    if log_reached == NEVER:
+        return SlowLoss(0, missed + impossible, lost)
+    compared = (pairs if top_k is None else bucketed(pairs, top_k)) + last
+    renormalised = [(log_p, log_q - log_reached) for log_p, log_q in compared]
+    value = temperature**2 * math.exp(log_reached) * divergence(renormalised)
+    return SlowLoss(value, missed + impossible, lost)
+
+
+def bucketed(pairs: Pairs, k: int) -> Pairs:
+    """The k pairs that the teacher thinks likeliest, and all others as one outcome."""
+    ranked = sorted(pairs, key=lambda pair: -pair[1])
+    rest = log_add([log_p for log_p, _ in ranked[k:]]), log_add([log_q for _, log_q in ranked[k:]])
+    return [*ranked[:k], rest]
+
+
+def slow_hybrid(
+    student: SlowMass,
+    teacher: SlowMass,
+    common: Sequence[tuple[int, int]],
+    *,
+    divergence: SlowDivergence = slow_forward,
+    temperature: float = 1,
+) -> SlowLoss:
+    """`divergence` over the pairs, students of one teacher token summed; L1 of the sorted rest."""
+    pairs = []
+    for teacher_token in sorted({t for _, t in common}):
+        together = log_add([student.tokens[s] for s, t in common if t == teacher_token])
+        pairs.append((together, teacher.tokens[teacher_token]))
+    if student.realised is not None and teacher.realised is not None:
+        pairs.append((student.realised, teacher.realised))
+    outside_s = rest_of(student.tokens, {s for s, _ in common})
+    outside_t = rest_of(teacher.tokens, {t for _, t in common})
+    longest = max(len(outside_s), len(outside_t))
+    outside_s += [0.0] * (longest - len(outside_s))
+    outside_t += [0.0] * (longest - len(outside_t))
+    sorted_l1 = math.fsum(abs(p - q) for p, q in zip(outside_s, outside_t, strict=True))
+    return SlowLoss(temperature**2 * (divergence(pairs) + sorted_l1))
+
+
+def rest_of(log_mass: Sequence[float], inside: set[int]) -> Floats:
+    return sorted((math.exp(one) for token, one in enumerate(log_mass) if token not in inside), reverse=True)
+
+
+def slow_gradient(of: Callable[[Floats], float], at: Sequence[float], step: float = 3e-5) -> Floats:
+    """∂ of(x) / ∂ x_k by central differences, correct to about 1e-9."""
+    found = []
+    for k, here in enumerate(at):
+        moved = [here + side * step for side in (1, -1)]
+        high, low = (of([*at[:k], there, *at[k + 1 :]]) for there in moved)
+        found.append((high - low) / (moved[0] - moved[1]) if math.isfinite(here) else 0.0)
+    return found

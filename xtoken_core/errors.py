@@ -36,3 +36,11 @@ class ProjectionError(XTokenError):
 
 class SearchError(XTokenError):
     """A query that finds tokens in a vocabulary can't be read."""
+
+
+class ShapeError(XTokenError):
+    """Logits, ids, masks or W don't fit each other."""
+
+
+class LossError(XTokenError):
+    """A loss was asked for with a value that it doesn't have."""
