@@ -84,3 +84,18 @@ def test_the_audit_benchmark_prints_a_markdown_table() -> None:
     lines = [*audit.HEAD.splitlines(), audit.line(row)]
     assert len({line.count("|") for line in lines}) == 1
     assert lines[2] == "| gpt2 | smollm2 | 641.0 | 1,694.0 | 10.5 | 10.8 | 599,638 | 77.3 |"
+
+
+def test_the_losses_benchmark_measures_every_loss_and_the_labs() -> None:
+    command = [sys.executable, "-m", "benchmarks.losses", "--quick", "--json"]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    rows = json.loads(finished.stdout)
+    names = ["p-kl", "p-kl-mean", "h-kl", "gold", "uld"]
+    full = ["kl naive", "kl", "p-kl", "p-kl top-k 8192", *names[1:]]
+    assert [row["name"] for row in rows] == [*full, *(f"lab {name}" for name in names)]
+    keys = {"name", "device", "ms", "peak_mb", "loss_rel_error", "grad_rel_error"}
+    for row in rows:
+        assert set(row) == keys
+        assert row["device"] == "cpu" and row["ms"] > 0 and row["peak_mb"] >= 0
+        assert row["loss_rel_error"] <= (1e-5 if row["name"] == "kl naive" else 1e-6)
+        assert row["grad_rel_error"] < (1e-6 if row["name"].startswith("lab") else 3e-3)  # 16 rows of bf16

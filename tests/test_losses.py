@@ -2,9 +2,10 @@
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from tests import reference
 from tests.reference import SlowLoss, SlowMass, SlowW, slow_gradient, slow_hybrid, slow_mass, slow_projected, slow_same
@@ -37,9 +39,12 @@ from xtoken_core.losses import (
     same,
     uld,
 )
+from xtoken_core.losses import blocks as blocks_module
+from xtoken_core.losses import projector as projector_module
 from xtoken_core.losses import rows as rows_module
 from xtoken_core.losses.by_pairs import common_loss
 from xtoken_core.losses.merge import Mass
+from xtoken_core.losses.projector import Projector, projector_of
 from xtoken_core.matrix import Projection, Rule, Side
 from xtoken_core.sequence import TokenSequence, sequence_of
 
@@ -701,8 +706,10 @@ def assert_as_expected(losses: ChunkLosses, gradient: Tensor, wanted: Expected) 
 
 @pytest.fixture(params=[None, 50, 1], ids=["one block", "some chunks a block", "a chunk a block"])
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """W's summed columns are a matrix product where all is one block, and gathered where there are several."""
     if request.param:
         monkeypatch.setitem(rows_module.FLOATS, "cpu", request.param)
+        monkeypatch.setattr(projector_module, "SMALLEST_SUM", math.inf)
 
 
 @pytest.fixture
@@ -941,17 +948,6 @@ def test_a_batch_in_which_all_is_masked_costs_exactly_0(objective: Objective) ->
     assert torch.equal(student.grad, torch.zeros_like(student))
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_batch_in_which_all_is_masked_costs_exactly_0_by_name(name: str) -> None:
-    text = text_of([b"", b"ab"], [0, 1])
-    batch = collate([align(text, text)], learn=[np.array([True, False])])
-    student = torch.randn(1, 2, 4).requires_grad_()
-    loss = PRESETS[name](student, torch.randn(1, 2, 4), batch, identity(4))
-    loss.backward()
-    assert loss.item() == 0
-    assert torch.equal(student.grad, torch.zeros_like(student))
-
-
 def test_a_learned_w_gets_a_gradient_of_0_where_all_is_masked() -> None:
     text = text_of([b"", b"ab"], [0, 1])
     w = LearnedW(identity(4))
@@ -1091,6 +1087,7 @@ def test_each_preset_is_the_mean_of_its_loss() -> None:
     }
     for name, losses in wanted.items():
         assert PRESETS[name](student, teacher, one.batch, one.w).item() == pytest.approx(losses.values.mean().item())
+    assert len({losses.mean().item() for losses in wanted.values()}) == 5
     batch, logits = same_texts(7, 5, 3)
     assert kl(logits, 2 * logits, batch).item() == pytest.approx(same(logits, 2 * logits, batch).values.mean().item())
 
@@ -1306,3 +1303,188 @@ def test_equal_inputs_give_equal_bits() -> None:
         first, first_gradient = run(objective, one, one.student, one.teacher, weights)
         again, again_gradient = run(objective, one, one.student, one.teacher, weights)
         assert torch.equal(first.values, again.values) and torch.equal(first_gradient, again_gradient)
+
+
+# the two ways to sum a column of W, and the compiled way to all
+
+
+def gathers(seed: int) -> Projector:
+    """Of a random W, with columns of several degrees."""
+    chosen = random.Random(seed)
+    v_s, v_t = chosen.randint(8, 16), chosen.randint(5, 12)
+    w = w_of(random_rows(chosen, v_s, v_t), v_t)
+    return projector_of(w.ids, w.weights, v_t)
+
+
+def projection(projector: Projector, log_mass: Tensor, seed: int) -> tuple[Tensor, ...]:
+    """log Wᵀp, and the gradients of a random sum of it: of log p, and of W's log weights."""
+    log_mass = log_mass.clone().requires_grad_()
+    log_weights = projector.log_weights.to(log_mass.dtype).requires_grad_()
+    found = projector.log_project(log_mass, log_weights)
+    torch.manual_seed(seed)
+    weights = torch.randn(found.shape, dtype=torch.float64).to(found.dtype)
+    weights = weights.where(found > -math.inf, 0)  # what a loss gives a column at which nothing arrives
+    return found.detach(), *torch.autograd.grad(found, (log_mass, log_weights), weights)
+
+
+def is_product(projector: Projector, log_mass: Tensor) -> bool:
+    return projector_module._sums(projector, log_mass, projector.log_weights.to(log_mass.dtype)) is not None
+
+
+def assert_ways_agree(projector: Projector, log_mass: Tensor, seed: int) -> None:
+    """As product, if it is one, and as gathers, in float64 and in float32."""
+    gathered = projection(replace(projector, product=None), log_mass.double(), seed)
+    for dtype, relative, floor in ((torch.float64, 1e-9, 1e-12), (torch.float32, 1e-6, 2e-5)):
+        for found, wanted in zip(projection(projector, log_mass.to(dtype), seed), gathered, strict=True):
+            impossible = wanted == -math.inf
+            assert torch.equal(found == -math.inf, impossible)
+            assert_near(found.masked_fill(impossible, 0), wanted.masked_fill(impossible, 0), relative, floor)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_columns_sum_as_a_product_is_that_of_its_gathers(seed: int) -> None:
+    projector = gathers(seed)
+    torch.manual_seed(seed)
+    log_mass = 2 * torch.randn(5, projector.students).log_softmax(-1)
+    assert projector.product is not None and len(projector.buckets) > 1
+    assert is_product(projector, log_mass)
+    assert_ways_agree(projector, log_mass, seed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_where_masses_are_too_unlike_the_product_is_left_and_no_digit_lost(seed: int) -> None:
+    projector = gathers(seed)
+    torch.manual_seed(seed)
+    for low in (-20.0, -45.0, -65.0, -80.0, -100.0):
+        log_mass = torch.randn(5, projector.students)
+        log_mass[2, first_column(projector)] += low  # all that arrives there is e^low of the largest mass
+        assert is_product(projector, log_mass) == (low > -50)
+        assert_ways_agree(projector, log_mass, seed)
+
+
+def first_column(projector: Projector) -> Tensor:
+    """The student tokens whose mass is summed at the first column that sums any."""
+    bucket = projector.buckets[0]
+    return bucket.rows.view(bucket.columns, -1)[0]
+
+
+def test_where_nothing_arrives_at_a_column_the_product_is_left() -> None:
+    projector = gathers(0)
+    nowhere, nothing = torch.zeros(2, projector.students), torch.zeros(2, projector.students)
+    nowhere[0, first_column(projector)] = -math.inf
+    nothing[1] = -math.inf
+    for log_mass in (nowhere, nothing):
+        assert not is_product(projector, log_mass)
+        assert_ways_agree(projector, log_mass, 0)
+    assert is_product(projector, torch.zeros(2, projector.students))
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_the_product_is_left_where_torch_may_multiply_less_exactly(precision: str) -> None:
+    projector = gathers(0)
+    log_mass = torch.randn(5, projector.students)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        assert not is_product(projector, log_mass)
+        found = projection(projector, log_mass, 0)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert is_product(projector, log_mass)
+    for one, other in zip(found, projection(replace(projector, product=None), log_mass, 0), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_large_w_is_no_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = gathers(0).product.matrix(gathers(0).log_weights).numel()
+    monkeypatch.setattr(projector_module, "SMALL_PRODUCT", size)
+    assert gathers(0).product is not None
+    monkeypatch.setattr(projector_module, "SMALL_PRODUCT", size - 1)
+    assert gathers(0).product is None
+
+
+def twice(seed: int) -> Case:
+    """The texts of a case two times, with logits of their own."""
+    one = case(seed)
+    texts = texts_of(seed) * 2
+    batch = collate([align(text.student, text.teacher) for text in texts], learn=[text.learn for text in texts])
+    sides = [torch.cat([logits, logits.flip(-1)]) for logits in (one.student, one.teacher)]
+    return replace(one, batch=batch, student=sides[0], teacher=sides[1], chunks=one.chunks * 2)
+
+
+COMPILED = [
+    (Objective("to_teacher", Merge.CHAIN), True),
+    (Objective("to_student", Merge.CHAIN), True),
+    (Objective("to_teacher top 2", Merge.CHAIN), False),
+    (Objective("relaxed", Merge.CHAIN), False),
+    (Objective("strict", Merge.SCALED), False),
+    (Objective("empty", Merge.FIRST), False),
+]
+
+
+@contextmanager
+def compiling() -> Iterator[CompileCounterWithBackend]:
+    """Blocks are computed as on a GPU, in one graph, by the steps that torch traced; it counts the graphs."""
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend("aot_eager")
+    numbers = torch.compile(blocks_module._numbers, backend=counter, fullgraph=True)
+
+    def numbers_of(work: Any, student: Any, part_s: Any, part_t: Any, log_weights: Tensor) -> Tensor:
+        for tensor in (*part_s, *part_t):
+            if tensor is not None:
+                torch._dynamo.mark_dynamic(tensor, 0)
+        made: Tensor = numbers(work, student.rows.dtype, part_s, part_t, log_weights)
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks_module, "_numbers_of", numbers_of)
+        patch.setattr(projector_module, "SMALL_PRODUCT", 0)  # a GPU has none
+        yield counter
+    torch._dynamo.reset()
+
+
+def numbers_and_gradients(loss: Callable[[Tensor], ChunkLosses], student: Tensor, *others: Tensor) -> list[Tensor]:
+    """What a loss gives, and its gradients for the mean, made beside it, and for uneven weights, made anew."""
+    leaves = student.clone().requires_grad_(), *others
+    losses = loss(leaves[0])
+    uneven = losses.values * torch.linspace(-1, 2, len(losses.values)).double()
+    gradients = [torch.autograd.grad(one, leaves, retain_graph=True) for one in (losses.mean(), uneven.sum())]
+    assert all(gradient.any() for each in gradients for gradient in each)
+    return [losses.values.detach(), *losses.parts.values(), *losses.others.values(), *gradients[0], *gradients[1]]
+
+
+def assert_compiled_alike(made: Callable[[], list[list[Tensor]]]) -> None:
+    """Of batches of different sizes, with one graph for all."""
+    wanted = made()
+    with compiling() as counter:
+        found = made()
+    assert counter.frame_count == 1
+    for ones, others in zip(found, wanted, strict=True):
+        for one, other in zip(ones, others, strict=True):
+            assert_near(one, other, 1e-9, 1e-12)
+
+
+@pytest.mark.parametrize(("objective", "learn"), COMPILED, ids=[named(objective) for objective, _ in COMPILED])
+def test_compiled_a_loss_has_the_values_and_gradients_of_its_steps(objective: Objective, learn: bool) -> None:
+    one = case(rich())
+
+    def made() -> list[list[Tensor]]:
+        w = LearnedW(one.back if objective.direction == "to_student" else one.w).double() if learn else None
+        others = [] if w is None else [w.free]
+        return [
+            numbers_and_gradients(partial(objective.fast, each, teacher=each.teacher, w=w), each.student, *others)
+            for each in (one, twice(rich()))
+        ]
+
+    assert_compiled_alike(made)
+
+
+def test_compiled_the_loss_of_one_vocabulary_has_the_values_and_gradients_of_its_steps() -> None:
+    def made() -> list[list[Tensor]]:
+        texts = [same_texts(7, 5, 3), same_texts(7, 6, 4, 4)]
+        return [
+            numbers_and_gradients(lambda student, b=b, t=t: same(student, t, b), t.flip(-1))
+            for b, t in ((batch, logits.double()) for batch, logits in texts)
+        ]
+
+    assert_compiled_alike(made)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xtoken_core.errors import ShapeError
 from xtoken_core.matrix import Bools
-from xtoken_core.sequence import Ints, TokenSequence
+from xtoken_core.sequence import Ints, Mark, TokenSequence
 from xtoken_core.spans import Alignment, ChunkKind
 
 PAD_ID = 0  # any id will do: padding is known by the mask
@@ -49,11 +49,17 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class ChunkTargets:
-    """One side of C chunks: chunk c has the targets starts[c], starts[c] + 1, … , lengths[c] of them, at least one."""
+    """One side of C chunks: chunk c has the targets starts[c], starts[c] + 1, … , lengths[c] of them, at least one.
+
+    later, earlier [M - C]: the targets that aren't their chunk's first, or its last. longest: the most in a chunk.
+    """
 
     targets: Targets
     starts: Tensor
     lengths: Tensor
+    later: Tensor
+    earlier: Tensor
+    longest: int
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -142,17 +148,24 @@ def batch_of(
 def answer(sequence: TokenSequence, prompt: TokenSequence) -> Bools:
     """[T], the tokens after a prompt with which the text begins, to be given as `learn`.
 
-    prompt: encoded by the same tokenizer, without a token that it puts at a text's end. A token that holds bytes of
-    both counts as the prompt's. Raises ShapeError where the text doesn't begin with the prompt.
+    prompt: encoded by the same tokenizer, with the same special tokens in front and none behind. A token that holds
+    bytes of both counts as the prompt's. Raises ShapeError where the text doesn't begin with the prompt.
     """
-    if not sequence.data.startswith(prompt.data):
+    marks = sequence.marks[: len(prompt.marks)]
+    if not sequence.data.startswith(prompt.data) or _standing(sequence, marks) != _standing(prompt, prompt.marks):
         raise ShapeError(
-            f"The prompt has {len(prompt.data):,} bytes, but the text of {len(sequence.data):,} bytes doesn't begin "
-            f"with them. Encode the prompt and the text that continues it with the same tokenizer."
+            f"The prompt has {len(prompt.data):,} bytes and {len(prompt.marks)} special tokens, but the text doesn't "
+            f"begin with them. Encode the prompt and the text that continues it with the same tokenizer, and the "
+            f"prompt without a token that ends a text."
         )
     after = np.asarray(sequence.starts() >= len(prompt.data))
-    after[[mark.position for mark in sequence.marks[: len(prompt.marks)]]] = False
+    after[[mark.position for mark in marks]] = False
     return after
+
+
+def _standing(sequence: TokenSequence, marks: tuple[Mark, ...]) -> list[tuple[str, int]]:
+    """The roles of some marks, and after how many bytes each stands."""
+    return [(mark.role, int(sequence.ends[mark.position])) for mark in marks]
 
 
 def check_tokens(side: str, logits: Tensor, ids: Tensor, largest: int) -> None:
@@ -360,7 +373,11 @@ def _chunk_targets(batch: TokenBatch, spans: list[tuple[Ints, Ints]]) -> ChunkTa
     firsts, lengths = _joined([first for first, _ in spans]), _joined([length for _, length in spans])
     starts = np.cumsum(lengths) - lengths
     tokens = np.repeat(firsts - starts, lengths) + np.arange(lengths.sum())
-    return ChunkTargets(_targets(batch, tokens), _tensor(starts), _tensor(lengths))
+    later, earlier = (np.delete(np.arange(len(tokens)), ends) for ends in (starts, starts + lengths - 1))
+    longest = int(lengths.max(initial=0))
+    return ChunkTargets(
+        _targets(batch, tokens), _tensor(starts), _tensor(lengths), _tensor(later), _tensor(earlier), longest
+    )
 
 
 def _targets(batch: TokenBatch, tokens: Ints) -> Targets:

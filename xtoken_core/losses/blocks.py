@@ -20,10 +20,21 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from xtoken_core.losses.batch import Batch, ChunkTargets
-from xtoken_core.losses.merge import Mass, Merge, Reading, Scalars, reading, scalars_of, student_mass, teacher_mass
+from xtoken_core.losses.merge import (
+    Mass,
+    Merge,
+    Reading,
+    Scalars,
+    reading,
+    scalars_of,
+    student_mass,
+    teacher_mass,
+    through_scalars,
+)
 from xtoken_core.losses.rows import Rows, add_token_gradients, arithmetic, floats_of_a_block, log_probs, token_log_probs
 from xtoken_core.sequence import Ints
 
+KINDS = 64  # of loss, merge, divergence and vocabulary that a process may compile; more run uncompiled
 COMPILE_FROM = 2**23  # logits in a block of one side; below, compiling takes longer than it saves
 
 Loss = Callable[[Mass, Mass, Tensor], Mapping[str, Tensor]]
@@ -140,27 +151,26 @@ class _Side:
 
     def part(self, rows: slice, chunks: slice) -> "_Part":
         read, scalars = self.reading, self.scalars
-        logits = self.rows.at(read.rows[rows])
-        return _Part(
-            logits, read.counts[chunks], scalars.together[chunks], scalars.otherwise[chunks], read.tokens[chunks]
-        )
+        counts = None if read.counts is None else read.counts[chunks]
+        together, otherwise = scalars.together[chunks], scalars.otherwise[chunks]
+        return _Part(self.rows.at(read.rows[rows]), together, otherwise, read.tokens[chunks], counts)
 
 
 class _Part(NamedTuple):
-    """A block's share of a side: logits [R, V]; counts, the two scalars, and first tokens [n]."""
+    """A block's share of a side: logits [R, V]; the two scalars, first tokens and counts [n]."""
 
     logits: Tensor
-    counts: Tensor
     together: Tensor
     otherwise: Tensor
     tokens: Tensor
+    counts: Tensor | None
 
 
 def _side(logits: Tensor, vocabulary: int, chunks: ChunkTargets, work: Work, dtype: torch.dtype) -> _Side:
     rows = Rows(logits.detach().flatten(0, 1)[:, :vocabulary], work.temperature, dtype)
     read = reading(chunks, work.merge)
     log_probs, log_others = token_log_probs(rows, read.scalars)
-    return _Side(rows, read, log_probs, log_others, scalars_of(log_probs, log_others, read.scalar_counts))
+    return _Side(rows, read, log_probs, log_others, scalars_of(log_probs, log_others, read.places))
 
 
 def _numbers(work: Work, dtype: torch.dtype, student: _Part, teacher: _Part, log_weights: Tensor) -> Tensor:
@@ -202,8 +212,9 @@ def _run_exactly(
         numbers[:, block.chunks] = _block_numbers(work, student, teacher, block, fixed, gradients)
     if gradients is not None:
         flat = gradients.logits.flatten(0, 1)[:, : work.students]
-        of_p, of_others = _for_scalars(student, gradients.scalars)
-        add_token_gradients(student.rows, student.reading.scalars, of_p, of_others, flat)
+        scalars = student.log_probs, student.log_others, student.reading.places
+        for_scalars = through_scalars(*scalars, student.scalars, gradients.scalars)
+        add_token_gradients(student.rows, student.reading.scalars, *for_scalars, flat)
     return numbers, gradients
 
 
@@ -215,15 +226,6 @@ def _no_gradients(weights: Tensor, student: _Side, logits: Tensor, log_weights: 
         Scalars(torch.zeros_like(student.scalars.together), torch.zeros_like(student.scalars.otherwise)),
         None if log_weights is None else torch.zeros_like(log_weights),
     )
-
-
-def _for_scalars(student: _Side, gradients: Scalars) -> tuple[Tensor, ...]:
-    """[S] each: from the gradients of what the scalars make to those of log p and log(1 - p)."""
-    leaves = student.log_probs.requires_grad_(), student.log_others.requires_grad_()
-    with torch.enable_grad():
-        made = scalars_of(*leaves, student.reading.scalar_counts)
-    wanted = gradients.together, gradients.otherwise
-    return torch.autograd.grad((made.together, made.otherwise), leaves, wanted)
 
 
 def _block_numbers(
@@ -250,18 +252,19 @@ def _block_numbers(
 
 
 def _numbers_of(work: Work, student: _Side, part_s: _Part, part_t: _Part, log_weights: Tensor) -> Tensor:
-    large = part_s.logits.numel() >= COMPILE_FROM and work.merge is not Merge.MEAN  # whose chunks are of unlike length
-    if not (large and part_s.logits.is_cuda):
-        return _numbers(work, student.rows.dtype, part_s, part_t, log_weights)
-    for tensor in (*part_s, *part_t):
+    dtype = student.rows.dtype
+    compiled = part_s.logits.is_cuda and part_s.logits.numel() >= COMPILE_FROM and dtype == torch.float32
+    if not compiled or part_s.counts is not None:  # chunks of unlike length are no regular array
+        return _numbers(work, dtype, part_s, part_t, log_weights)
+    for tensor in (*part_s[:-1], *part_t[:-1]):
         torch._dynamo.mark_dynamic(tensor, 0)  # the number of chunks changes from batch to batch
-    return _compiled_numbers(work, student.rows.dtype, part_s, part_t, log_weights)
+    with torch._dynamo.config.patch(recompile_limit=KINDS):
+        return _compiled_numbers(work, dtype, part_s, part_t, log_weights)
 
 
 def _blocks(student: _Side, teacher: _Side) -> Iterator[_Block]:
     """Chunks in order, in as few blocks as fit and these of like size; a chunk of more rows is a block of its own."""
-    ends_s = np.cumsum(student.reading.counts.cpu().numpy())
-    ends_t = np.cumsum(teacher.reading.counts.cpu().numpy())
+    ends_s, ends_t = _ends(student.reading), _ends(teacher.reading)
     floats = ends_s * student.rows.logits.shape[1] + ends_t * teacher.rows.logits.shape[1]
     if not len(floats):
         return
@@ -270,6 +273,13 @@ def _blocks(student: _Side, teacher: _Side) -> Iterator[_Block]:
     stops = np.unique([*np.searchsorted(floats, wanted) + 1, len(floats)]).tolist()
     for start, stop in pairwise([0, *stops]):
         yield _Block(slice(start, stop), _between(ends_s, start, stop), _between(ends_t, start, stop))
+
+
+def _ends(read: Reading) -> Ints:
+    """[C], where each chunk's whole rows end."""
+    if read.counts is None:
+        return np.arange(1, len(read.tokens) + 1)
+    return np.cumsum(read.counts.cpu().numpy())
 
 
 def _between(ends: Ints, start: int, stop: int) -> slice:

@@ -59,66 +59,81 @@ class Scalars:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a merge reads of one side. rows [R]: whole rows of the logits, `counts` [C] of them a chunk, in order.
+    """What a merge reads of one side. rows [R]: whole rows of the logits, in order; counts [C] of them a chunk, None
+    where each has one.
 
-    scalars: tokens of which only the log-probability is read, `scalar_counts` [C] of them a chunk, in order.
-    tokens [C]: each chunk's first token.
+    tokens [C]: each chunk's first token. scalars: the tokens of which only log p is read, [S], in order. places [C, D]:
+    where a chunk's scalars stand among them, S where it has fewer.
     """
 
     rows: Tensor
-    counts: Tensor
-    scalars: Targets
-    scalar_counts: Tensor
+    counts: Tensor | None
     tokens: Tensor
+    scalars: Targets
+    places: Tensor
 
 
 def reading(chunks: ChunkTargets, merge: Merge) -> Reading:
     """What `merge` reads of one side's chunks."""
-    targets, starts, lengths = chunks.targets, chunks.starts, chunks.lengths
-    if merge is Merge.MEAN:
-        return Reading(targets.rows, lengths, _none(targets), torch.zeros_like(lengths), targets.tokens[starts])
-    whole = starts + lengths - 1 if merge is Merge.LAST else starts
-    once = torch.ones_like(lengths)
-    if merge is Merge.FIRST:
-        return Reading(targets.rows[whole], once, _none(targets), torch.zeros_like(lengths), targets.tokens[starts])
-    scalar = torch.ones_like(targets.rows, dtype=torch.bool)
-    scalar[whole] = False
-    scalars = Targets(targets.rows[scalar], targets.tokens[scalar])
-    return Reading(targets.rows[whole], once, scalars, lengths - 1, targets.tokens[starts])
+    targets, starts = chunks.targets, chunks.starts
+    tokens = targets.tokens[starts]
+    if merge in (Merge.MEAN, Merge.FIRST):
+        counts = chunks.lengths if merge is Merge.MEAN else None
+        rows = targets.rows if merge is Merge.MEAN else targets.rows[starts]
+        none = starts[:0]
+        return Reading(rows, counts, tokens, Targets(none, none), starts.new_zeros(len(chunks), 0))
+    last = merge is Merge.LAST
+    whole = starts + chunks.lengths - 1 if last else starts
+    others = chunks.earlier if last else chunks.later
+    before = starts - torch.arange(len(chunks), device=starts.device)  # scalars of the chunks before
+    depth = torch.arange(max(chunks.longest - 1, 0), device=starts.device)
+    places = torch.where(depth < chunks.lengths[:, None] - 1, before[:, None] + depth, len(others))
+    return Reading(targets.rows[whole], None, tokens, Targets(targets.rows[others], targets.tokens[others]), places)
 
 
-def _none(targets: Targets) -> Targets:
-    return Targets(targets.rows[:0], targets.tokens[:0])
-
-
-def scalars_of(log_probs: Tensor, log_others: Tensor, counts: Tensor) -> Scalars:
-    """From log p [S] and log(1 - p) [S] of tokens, counts [C] of them a chunk, to the chunks' [C].
+def scalars_of(log_probs: Tensor, log_others: Tensor, places: Tensor) -> Scalars:
+    """From log p [S] and log(1 - p) [S] of tokens, and their places [C, D] in the chunks, to the chunks' [C].
 
     1 - Π p_i is summed as Σ_i (1 - p_i) Π_{k<i} p_k: every term is positive, so that no digits cancel.
     """
-    depth = torch.arange(int(counts.max()) if len(counts) else 0, device=counts.device)
-    used = depth < counts[:, None]
-    places = torch.where(used, (counts.cumsum(0) - counts)[:, None] + depth, len(log_probs))
+    by_chunk, terms = _terms(log_probs, log_others, places)
+    return Scalars(by_chunk.sum(1), torch.logsumexp(terms, 1))
+
+
+def through_scalars(
+    log_probs: Tensor, log_others: Tensor, places: Tensor, made: Scalars, gradients: Scalars
+) -> tuple[Tensor, Tensor]:
+    """From the gradients of what the scalars make to those of log p [S] and log(1 - p) [S]."""
+    _, terms = _terms(log_probs, log_others, places)
+    shares = (terms - made.otherwise[:, None]).exp().nan_to_num(0.0) * gradients.otherwise[:, None]
+    behind = shares.flip(1).cumsum(1).flip(1) - shares  # a token's p is in the terms behind it
+    found = log_probs.new_zeros(2, len(log_probs) + 1)
+    found[:, places.flatten()] = torch.stack([gradients.together[:, None] + behind, shares]).flatten(1)
+    return found[0, :-1], found[1, :-1]
+
+
+def _terms(log_probs: Tensor, log_others: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """log p by chunk [C, D], and log of (1 - p_i) Π_{k<i} p_k [C, D]; padding is certain."""
     by_chunk = torch.cat([log_probs, log_probs.new_zeros(1)])[places]
     others = torch.cat([log_others, log_others.new_full((1,), -math.inf)])[places]
-    before = torch.cat([by_chunk.new_zeros(len(counts), 1), by_chunk.cumsum(1)], 1)[:, :-1]
-    return Scalars(by_chunk.sum(1), log_sum(before + others))
+    before = torch.cat([by_chunk.new_zeros(len(places), 1), by_chunk[:, :-1].cumsum(1)], 1)[:, : places.shape[1]]
+    return by_chunk, before + others
 
 
-def student_mass(merge: Merge, log_probs: Tensor, counts: Tensor, scalars: Scalars, tokens: Tensor) -> Mass:
+def student_mass(merge: Merge, log_probs: Tensor, counts: Tensor | None, scalars: Scalars, tokens: Tensor) -> Mass:
     """The student's mass of n chunks.
 
-    log_probs [R, V]: the rows that the merge reads, counts [n] of them a chunk. scalars [n]: of the tokens that it
-    doesn't read as rows. tokens [n]: the chunks' first tokens.
+    log_probs [R, V]: the rows that the merge reads, counts [n] of them a chunk, None for one each. scalars [n]: of the
+    tokens that it doesn't read as rows. tokens [n]: the chunks' first tokens.
     """
-    if merge is Merge.MEAN:
+    if counts is not None:
         return Mass(_log_arithmetic_mean(log_probs, counts), None, None)
     return _mass(merge, log_probs, scalars, tokens)
 
 
-def teacher_mass(merge: Merge, log_probs: Tensor, counts: Tensor, scalars: Scalars, tokens: Tensor) -> Mass:
+def teacher_mass(merge: Merge, log_probs: Tensor, counts: Tensor | None, scalars: Scalars, tokens: Tensor) -> Mass:
     """The teacher's mass of n chunks; arguments as in `student_mass`."""
-    if merge is Merge.MEAN:
+    if counts is not None:
         mean = torch.segment_reduce(log_probs, "mean", lengths=counts, unsafe=True)
         total = log_sum(mean)
         return Mass(mean - total.clamp(min=torch.finfo(total.dtype).min)[:, None], None, total)
@@ -137,6 +152,8 @@ def _mass(merge: Merge, log_probs: Tensor, scalars: Scalars, tokens: Tensor) -> 
 
 def _log_arithmetic_mean(log_probs: Tensor, counts: Tensor) -> Tensor:
     """[R, V], counts [n] -> [n, V]: log of the mean probability of each chunk's rows."""
+    if len(log_probs) == len(counts):
+        return log_probs
     highest = torch.segment_reduce(log_probs.detach(), "max", lengths=counts, unsafe=True)
     highest = highest.clamp(min=torch.finfo(highest.dtype).min)  # -inf less itself has no value
     above = (log_probs - highest.repeat_interleave(counts, 0)).exp()

@@ -8,6 +8,7 @@ One loss of several: cross-entropy beside distillation, and several teachers bes
 sg: its value, without a gradient.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,8 +31,8 @@ def dynamic(cross_entropy: Tensor, distillation: Tensor) -> Tensor:
     |KD|, because a hybrid loss over part of the mass can be negative, and its gradient must keep its sign.
     """
     size = distillation.detach().abs()
-    nothing = size < torch.finfo(size.dtype).tiny
-    ratio = cross_entropy.detach() / size.masked_fill(nothing, 1)
+    ratio = cross_entropy.detach() / size
+    nothing = (size < torch.finfo(size.dtype).tiny) | (ratio == math.inf)
     return cross_entropy + ratio.masked_fill(nothing, 0) * distillation
 
 
@@ -54,8 +55,10 @@ def cross_entropy(student_logits: Tensor, batch: Batch, *, vocabulary: int | Non
 
     vocabulary: V_s, where a padded head has more logits. Raises ShapeError where the logits aren't the batch's.
     """
-    check_tokens("student", student_logits, batch.student.ids, batch.largest_student)
+    if vocabulary is not None and not 0 < vocabulary <= student_logits.shape[-1]:
+        raise ShapeError(f"The vocabulary was given as {vocabulary}, but there are {student_logits.shape[-1]} logits.")
     logits = student_logits[..., :vocabulary]
+    check_tokens("student", logits, batch.student.ids, batch.largest_student)
     found: Tensor = _TokenLogProbs.apply(logits, batch.student_targets)  # type: ignore[no-untyped-call]
     return -_mean(found)
 
@@ -77,6 +80,8 @@ def teacher_weights(by: str, teacher_logits: Sequence[Tensor], batches: Sequence
     Each is the mean over the teacher's own tokens that are to be learned; a padded head's logits are to be cut off.
     Raises LossError for another `by`, ShapeError where logits aren't their batch's.
     """
+    if not len(teacher_logits) == len(batches) > 0:
+        raise ShapeError(f"There are {len(teacher_logits)} teachers' logits and {len(batches)} batches. Give one each.")
     scores = [_score(by, logits, batch) for logits, batch in zip(teacher_logits, batches, strict=True)]
     lowest = torch.finfo(scores[0].dtype).min  # of teachers that all rule the text out none is better
     return torch.stack(scores).clamp(min=lowest).softmax(0)

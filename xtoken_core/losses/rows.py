@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from xtoken_core.losses.batch import Targets
-from xtoken_core.losses.divergence import log_sum
 
-FLOATS = {"cpu": 2**20, "cuda": 3 * 2**25}  # that the rows of a block may hold
+FLOATS = {"cpu": 2**21, "cuda": 3 * 2**25}  # that the rows of a block may hold
 LONG_ROW = 2**14  # of a vocabulary
 
 
@@ -68,7 +67,7 @@ def token_log_probs(rows: Rows, targets: Targets) -> tuple[Tensor, Tensor]:
     for part in rows.parts(len(targets)):
         log_probs, tokens = rows.log_probs(targets.rows[part]), targets.tokens[part, None]
         log_p = log_probs.gather(1, tokens)[:, 0]
-        found.append(torch.stack([log_p, log_sum(log_probs.scatter_(1, tokens, -math.inf))]))
+        found.append(torch.stack([log_p, torch.logsumexp(log_probs.scatter_(1, tokens, -math.inf), 1)]))
     log_p, log_others = torch.cat(found, 1)
     return log_p, log_others
 
