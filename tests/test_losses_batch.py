@@ -567,8 +567,8 @@ def test_marks_at_the_border_are_the_prompt_s_as_many_as_it_has(prompt: list[str
 def test_a_prompt_that_the_text_does_not_begin_with_is_refused(prompt: list[str]) -> None:
     """Other bytes, or a special token that isn't there: one that ends a text, or one that no text begins with."""
     said = (
-        f"The prompt has {len(''.join(prompt))} bytes and {prompt.count('')} special tokens, but the text doesn't begin "
-        f"with them. Encode the prompt and the text that continues it with the same tokenizer"
+        f"The prompt has {len(''.join(prompt))} bytes and {prompt.count('')} special tokens, but the text doesn't "
+        f"begin with them. Encode the prompt and the text that continues it with the same tokenizer"
     )
     with pytest.raises(ShapeError, match=re.escape(said)):
         answer(words("", "1", "2", ""), words(*prompt))
