@@ -5,4 +5,4 @@ Axis letters, everywhere: `B` batch, `T_s T_t` tokens, `V_s V_t` vocabularies, `
 in a row of W, `N` common pairs. Student comes before teacher, always. Shapes stand in brackets: [T_s, V_s].
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -13,10 +13,11 @@ X-Token's losses on full vocabularies: P-KL, H-KL, and what they are compared wi
 `projected`, `hybrid` and `same` are the same losses with every option, and give one number a chunk.
 """
 
-from xtoken_core.losses.batch import Batch, TokenBatch, answer, batch_of, collate
+from xtoken_core.losses.batch import Batch, TokenBatch
 from xtoken_core.losses.blocks import ChunkLosses
 from xtoken_core.losses.by_pairs import Pairs, pairs_of
 from xtoken_core.losses.by_projection import Direction
+from xtoken_core.losses.collating import answer, batch_of, collate
 from xtoken_core.losses.divergence import forward_kl, jsd, reverse_kl
 from xtoken_core.losses.merge import Merge
 from xtoken_core.losses.objectives import hybrid, projected, same

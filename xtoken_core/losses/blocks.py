@@ -11,6 +11,7 @@ float64 logits.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -185,9 +186,10 @@ def _numbers(work: Work, dtype: torch.dtype, student: _Part, teacher: _Part, log
     return torch.stack([*(numbers[name] * scale for name in work.parts), *(numbers[name] for name in work.others)])
 
 
-# On a GPU the many small steps of a block become a few kernels. A first call takes a while for that; to leave it out:
-# torch.compiler.set_stance("force_eager").
-_compiled_numbers = torch.compile(_numbers)
+@cache
+def _compiled_numbers() -> Callable[..., Tensor]:
+    """`_numbers` with its many small steps as a few kernels. Made when a GPU first asks: the import takes seconds."""
+    return torch.compile(_numbers)
 
 
 @torch.no_grad()
@@ -259,7 +261,7 @@ def _numbers_of(work: Work, student: _Side, part_s: _Part, part_t: _Part, log_we
     for tensor in (*part_s[:-1], *part_t[:-1]):
         torch._dynamo.mark_dynamic(tensor, 0)  # the number of chunks changes from batch to batch
     with torch._dynamo.config.patch(recompile_limit=KINDS):
-        return _compiled_numbers(work, dtype, part_s, part_t, log_weights)
+        return _compiled_numbers()(work, dtype, part_s, part_t, log_weights)
 
 
 def _blocks(student: _Side, teacher: _Side) -> Iterator[_Block]:
