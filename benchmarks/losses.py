@@ -1,9 +1,10 @@
 """
 What each loss costs, forward and backward, over full vocabularies; and how exact it is.
 
-    python -m benchmarks.losses                  on the CPU: some minutes
+    python -m benchmarks.losses                  on the CPU: a quarter of an hour and more, most of it in float64
     python -m benchmarks.losses --device cuda    on the first GPU
     python -m benchmarks.losses --quick          64 tokens instead of 2,048: seconds
+    python -m benchmarks.losses --lab            the lab's rows alone: seconds
     python -m benchmarks.losses --json           a JSON list instead of the table
 
 2,048 tokens of the bundled texts, mathematics and twenty languages, Llama-3.2 -> Qwen3 with the real W and alignment;
@@ -24,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain
 from statistics import median
 
 import numpy as np
@@ -75,9 +77,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.losses", description=__doc__.split("\n")[1])
     parser.add_argument("--device", choices=tuple(RUNS), default="cpu")
     parser.add_argument("--quick", action="store_true", help="16 tokens instead of 2,048")
+    parser.add_argument("--lab", action="store_true", help="the lab's rows alone")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     options = parser.parse_args()
-    rows = measured_rows(options.device, QUICK if options.quick else TOKENS)
+    rows = lab_rows(options.device)
+    if not options.lab:
+        rows = chain(full_rows(options.device, QUICK if options.quick else TOKENS), rows)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -93,14 +98,16 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
-def measured_rows(device: str, tokens: int) -> Iterator[Row]:
+def full_rows(device: str, tokens: int) -> Iterator[Row]:
     inputs = full_inputs(device, tokens)
     for name, loss in FULL.items():
         yield row_of(name, device, inputs, loss)
-    del inputs
-    lab = lab_inputs(device)
+
+
+def lab_rows(device: str) -> Iterator[Row]:
+    inputs = lab_inputs(device)
     for name in ("p-kl", "p-kl-mean", "h-kl", "gold", "uld"):
-        yield row_of(f"lab {name}", device, lab, partial(by_preset, name))
+        yield row_of(f"lab {name}", device, inputs, partial(by_preset, name))
 
 
 def by_preset(name: str, student: Tensor, teacher: Tensor, another: Tensor, inputs: Inputs) -> Tensor:

@@ -102,3 +102,13 @@ def test_autocast_changes_nothing_on_a_gpu() -> None:
     with torch.autocast("cuda", torch.bfloat16):
         under = run("p-kl", "cuda", torch.float32)
     assert all(map(torch.equal, plain, under))
+
+
+@pytest.mark.usefixtures("_way")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_needs_nothing_that_is_not_deterministic(name: str) -> None:
+    torch.use_deterministic_algorithms(True)  # raises at what gives other bits each time
+    try:
+        run(name, "cuda", torch.bfloat16)
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -14,6 +14,7 @@ How a chunk of several tokens becomes one distribution, on either side. All in l
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -106,7 +107,7 @@ def through_scalars(
     """From the gradients of what the scalars make to those of log p [S] and log(1 - p) [S]."""
     _, terms = _terms(log_probs, log_others, places)
     shares = (terms - made.otherwise[:, None]).exp().nan_to_num(0.0) * gradients.otherwise[:, None]
-    behind = shares.flip(1).cumsum(1).flip(1) - shares  # a token's p is in the terms behind it
+    behind = _sums_before(shares.flip(1)).flip(1)  # a token's p is in the terms behind it
     found = log_probs.new_zeros(2, len(log_probs) + 1)
     found[:, places.flatten()] = torch.stack([gradients.together[:, None] + behind, shares]).flatten(1)
     return found[0, :-1], found[1, :-1]
@@ -116,8 +117,14 @@ def _terms(log_probs: Tensor, log_others: Tensor, places: Tensor) -> tuple[Tenso
     """log p by chunk [C, D], and log of (1 - p_i) Π_{k<i} p_k [C, D]; padding is certain."""
     by_chunk = torch.cat([log_probs, log_probs.new_zeros(1)])[places]
     others = torch.cat([log_others, log_others.new_full((1,), -math.inf)])[places]
-    before = torch.cat([by_chunk.new_zeros(len(places), 1), by_chunk[:, :-1].cumsum(1)], 1)[:, : places.shape[1]]
-    return by_chunk, before + others
+    return by_chunk, _sums_before(by_chunk) + others
+
+
+def _sums_before(values: Tensor) -> Tensor:
+    """[C, D], the sum of what stands before each place of a row. A GPU's cumsum gives other bits each time."""
+    if not values.shape[1]:
+        return values
+    return torch.stack(list(accumulate(values[:, :-1].unbind(1), initial=values.new_zeros(len(values)))), 1)
 
 
 def student_mass(merge: Merge, log_probs: Tensor, counts: Tensor | None, scalars: Scalars, tokens: Tensor) -> Mass:

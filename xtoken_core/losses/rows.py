@@ -81,8 +81,9 @@ def add_token_gradients(rows: Rows, targets: Targets, of_p: Tensor, of_others: T
         log_probs, tokens = rows.log_probs(targets.rows[part]), targets.tokens[part, None]
         for_p, for_others = of_p[part, None], of_others[part, None]
         others = log_probs.scatter(1, tokens, -math.inf)
-        made = log_probs.exp_().mul_(-for_p - for_others).scatter_add_(1, tokens, for_p)
-        made.addcmul_(for_others, others.softmax(1).nan_to_num_(0.0)).div_(rows.temperature)
+        made = log_probs.exp_().mul_(-for_p - for_others)
+        made.addcmul_(for_others, others.softmax(1).nan_to_num_(0.0))
+        made.scatter_(1, tokens, made.gather(1, tokens) + for_p).div_(rows.temperature)
         gradient.index_copy_(0, targets.rows[part], made.to(gradient.dtype))
 
 
