@@ -42,7 +42,7 @@ from xtoken_core.projection import build
 from xtoken_core.sequence import Ints, TokenSequence
 from xtoken_core.tokenizer import Tokenizer
 
-RUNS = {"cpu": 3, "cuda": 20}
+RUNS = {"cpu": 7, "cuda": 20}
 TOKENS, QUICK = 2048, 16
 
 

@@ -40,7 +40,7 @@ from xtoken_core.losses import (
     uld,
 )
 from xtoken_core.losses import blocks as blocks_module
-from xtoken_core.losses import projector as projector_module
+from xtoken_core.losses import product as product_module
 from xtoken_core.losses import rows as rows_module
 from xtoken_core.losses.by_pairs import common_loss
 from xtoken_core.losses.merge import Mass
@@ -709,7 +709,7 @@ def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """W's summed columns are a matrix product where all is one block, and gathered where there are several."""
     if request.param:
         monkeypatch.setitem(rows_module.FLOATS, "cpu", request.param)
-        monkeypatch.setattr(projector_module, "SMALLEST_SUM", math.inf)
+        monkeypatch.setattr(product_module, "SMALLEST_SUM", math.inf)
 
 
 @pytest.fixture
@@ -1328,7 +1328,7 @@ def projection(projector: Projector, log_mass: Tensor, seed: int) -> tuple[Tenso
 
 
 def is_product(projector: Projector, log_mass: Tensor) -> bool:
-    return projector_module._sums(projector, log_mass, projector.log_weights.to(log_mass.dtype)) is not None
+    return product_module.summed(projector.product, log_mass, projector.log_weights.to(log_mass.dtype)) is not None
 
 
 def assert_ways_agree(projector: Projector, log_mass: Tensor, seed: int) -> None:
@@ -1397,9 +1397,9 @@ def test_the_product_is_left_where_torch_may_multiply_less_exactly(precision: st
 
 def test_a_large_w_is_no_product(monkeypatch: pytest.MonkeyPatch) -> None:
     size = gathers(0).product.matrix(gathers(0).log_weights).numel()
-    monkeypatch.setattr(projector_module, "SMALL_PRODUCT", size)
+    monkeypatch.setattr(product_module, "SMALL_PRODUCT", size)
     assert gathers(0).product is not None
-    monkeypatch.setattr(projector_module, "SMALL_PRODUCT", size - 1)
+    monkeypatch.setattr(product_module, "SMALL_PRODUCT", size - 1)
     assert gathers(0).product is None
 
 
@@ -1438,7 +1438,7 @@ def compiling() -> Iterator[CompileCounterWithBackend]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks_module, "_numbers_of", numbers_of)
-        patch.setattr(projector_module, "SMALL_PRODUCT", 0)  # a GPU has none
+        patch.setattr(product_module, "SMALL_PRODUCT", 0)  # a GPU has none
         yield counter
     torch._dynamo.reset()
 

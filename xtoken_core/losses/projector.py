@@ -18,12 +18,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from xtoken_core.losses.product import Product, Sums, product_of, summed
 from xtoken_core.losses.selection import Selection, columns, selection, with_zero
 from xtoken_core.matrix import Bools, Floats
 from xtoken_core.sequence import Ints
-
-SMALL_PRODUCT = 2**17  # entries of a matrix; a full vocabulary's would have 10^9
-SMALLEST_SUM = 1e-25  # of masses of which the largest is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +35,6 @@ class Bucket:
     @property
     def entries(self) -> slice:
         return slice(self.first_entry, self.first_entry + len(self.rows))
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """The buckets' H columns of a small W as a matrix [V_s, H]: rows, columns and entries [N] of what isn't 0 in it."""
-
-    shape: tuple[int, int]
-    rows: Tensor
-    columns: Tensor
-    entries: Tensor
-
-    def matrix(self, log_weights: Tensor) -> Tensor:
-        matrix = log_weights.new_zeros(self.shape)
-        return matrix.index_put((self.rows, self.columns), log_weights[self.entries].exp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +84,7 @@ class _LogProject(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, log_mass: Tensor, log_weights: Tensor, projector: Projector) -> Tensor:
         parts = [columns(log_mass, projector.alone) + log_weights[: len(projector.alone)]]
-        ctx.sums = _sums(projector, log_mass, log_weights)
+        ctx.sums = summed(projector.product, log_mass, log_weights)
         if ctx.sums is not None:
             parts.append(ctx.sums.log_sums)
         else:
@@ -116,55 +100,27 @@ class _LogProject(torch.autograd.Function):
         log_mass, log_weights, projected = ctx.saved_tensors
         of_mass, of_weights, _ = ctx.needs_input_grad
         if ctx.sums is not None:
-            return (
-                _through_product(ctx.projector, ctx.sums, gradient) if of_mass else None,
-                _for_matrix(ctx.projector, log_weights, ctx.sums, gradient) if of_weights else None,
-                None,
-            )
+            for_mass = _through_sums(ctx.projector, ctx.sums, gradient) if of_mass else None
+            for_weights = _to_entries(ctx.projector, ctx.sums, gradient, log_weights) if of_weights else None
+            return for_mass, for_weights, None
         by_entry = _by_entry(ctx.projector, log_mass, log_weights, projected, gradient)
-        return (
-            _through_rows(ctx.projector, by_entry) if of_mass else None,
-            by_entry[:, :-1].sum(0) if of_weights else None,
-            None,
-        )
+        for_mass = _through_rows(ctx.projector, by_entry) if of_mass else None
+        return for_mass, by_entry[:, :-1].sum(0) if of_weights else None, None
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What a product is made of: mass [n, V_s], each row's largest 1; matrix [V_s, H]; sums [n, H] and their logs."""
-
-    mass: Tensor
-    matrix: Tensor
-    sums: Tensor
-    log_sums: Tensor
-
-
-def _sums(projector: Projector, log_mass: Tensor, log_weights: Tensor) -> _Sums | None:
-    """The buckets' columns as a product; None where there is none, or where a sum is too small to have digits."""
-    if projector.product is None or log_mass.is_cuda or torch.get_float32_matmul_precision() != "highest":
-        return None
-    highest = log_mass.amax(1, keepdim=True)
-    mass, matrix = (log_mass - highest).exp(), projector.product.matrix(log_weights)
-    sums = mass @ matrix
-    # never so for NaN, which a row of -inf alone becomes
-    return _Sums(mass, matrix, sums, sums.log() + highest) if bool((sums > SMALLEST_SUM).all()) else None
-
-
-def _through_product(projector: Projector, made: _Sums, gradient: Tensor) -> Tensor:
-    """The gradient of log mass [n, V_s]."""
+def _through_sums(projector: Projector, sums: Sums, gradient: Tensor) -> Tensor:
+    """[n, R] -> [n, V_s]"""
     alone = len(projector.alone)
-    by_row = (gradient[:, alone:] / made.sums) @ made.matrix.T
-    return by_row.mul_(made.mass).index_add_(1, projector.alone, gradient[:, :alone])
+    return sums.for_mass(gradient[:, alone:]).index_add_(1, projector.alone, gradient[:, :alone])
 
 
-def _for_matrix(projector: Projector, log_weights: Tensor, made: _Sums, gradient: Tensor) -> Tensor:
-    """The gradient of the log weights [E]."""
+def _to_entries(projector: Projector, sums: Sums, gradient: Tensor, log_weights: Tensor) -> Tensor:
+    """[n, R] -> [E]"""
     alone, product = len(projector.alone), projector.product
     assert product is not None
-    by_place = (made.mass.T @ (gradient[:, alone:] / made.sums)).mul_(made.matrix)
     by_entry = torch.zeros_like(log_weights)
     by_entry[:alone] = gradient[:, :alone].sum(0)
-    by_entry[product.entries] = by_place[product.rows, product.columns]
+    by_entry[product.entries] = sums.for_matrix(gradient[:, alone:])[product.rows, product.columns]
     return by_entry
 
 
@@ -209,6 +165,7 @@ def projector_of(ids: Ints, weights: Floats, teachers: int) -> Projector:
     entry_rows = np.where(real, rows[entries], 0)
     alone = int(np.count_nonzero(degrees == 1))
     first_entries, further = _rows(entry_rows, real, len(weights))
+    matrix = len(weights), len(reached) - alone
     return Projector(
         students=len(weights),
         teachers=teachers,
@@ -219,7 +176,7 @@ def projector_of(ids: Ints, weights: Floats, teachers: int) -> Projector:
         buckets=tuple(Bucket(torch.from_numpy(entry_rows[start:stop]), count, start) for start, stop, count in buckets),
         log_weights=torch.from_numpy(log_weights),
         places=torch.from_numpy(np.where(real, (rows * weights.shape[1] + ranks)[entries], 0)),
-        product=_product(entry_rows, real, buckets, len(weights)),
+        product=product_of(entry_rows[alone:], _column_of(buckets), real[alone:], alone, matrix),
         first_entries=first_entries,
         further=further,
     )
@@ -259,13 +216,7 @@ def _rows(entry_rows: Ints, real: Bools, students: int) -> tuple[Tensor, tuple[L
     return torch.from_numpy(first_entries), further
 
 
-def _product(entry_rows: Ints, real: Bools, buckets: list[tuple[int, int, int]], students: int) -> Product | None:
-    count = sum(columns for _, _, columns in buckets)
-    if not 0 < count * students <= SMALL_PRODUCT:
-        return None
-    lengths = [np.full(columns, (stop - start) // columns) for start, stop, columns in buckets]
-    column_of = np.repeat(np.arange(count), np.concatenate(lengths))
-    entries = np.arange(buckets[0][0], len(entry_rows))
-    kept = real[entries]
-    parts = (torch.from_numpy(part[kept]) for part in (entry_rows[entries], column_of, entries))
-    return Product((students, count), *parts)
+def _column_of(buckets: list[tuple[int, int, int]]) -> Ints:
+    """Of each entry in the buckets its column, counted from the first bucket's."""
+    starts, stops, counts = np.array(buckets, np.int64).reshape(-1, 3).T
+    return np.repeat(np.arange(counts.sum()), np.repeat((stops - starts) // counts, counts))
