@@ -3,14 +3,14 @@ What each loss costs, forward and backward, over full vocabularies; and how exac
 
     python -m benchmarks.losses                  on the CPU: a quarter of an hour and more, most of it in float64
     python -m benchmarks.losses --device cuda    on the first GPU
-    python -m benchmarks.losses --quick          64 tokens instead of 2,048: seconds
+    python -m benchmarks.losses --quick          16 tokens instead of 2,048, timed once: seconds
     python -m benchmarks.losses --lab            the lab's rows alone: seconds
     python -m benchmarks.losses --json           a JSON list instead of the table
 
 2,048 tokens of the bundled texts, mathematics and twenty languages, Llama-3.2 -> Qwen3 with the real W and alignment;
 logits are random with a Zipf-like bias and a likelier right token, in bf16 as a model gives them. `kl naive` is what
 one would write for a single tokenizer, both models with Llama-3.2's vocabulary: log_softmax in float32, and kl_div.
-The rows `lab …` are a batch of the numerals lab's size: 512 sums, about 1,100 and 30 active tokens, in float32.
+The rows `lab …` are a batch of the numerals lab's size: 512 sums, 1,119 and 18 active tokens, in float32.
 
 ms is the median of the runs after a warm-up. peak_mb, in 10^6 bytes, is the most above the inputs: on a GPU what torch
 has allocated, on the CPU the process's memory. The errors are relative, the loss's and the gradient's (Frobenius),
@@ -80,9 +80,10 @@ def main() -> None:
     parser.add_argument("--lab", action="store_true", help="the lab's rows alone")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     options = parser.parse_args()
-    rows = lab_rows(options.device)
+    tokens, runs = (QUICK, 1) if options.quick else (TOKENS, RUNS[options.device])
+    rows = lab_rows(options.device, runs)
     if not options.lab:
-        rows = chain(full_rows(options.device, QUICK if options.quick else TOKENS), rows)
+        rows = chain(full_rows(options.device, tokens, runs), rows)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -98,16 +99,16 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
-def full_rows(device: str, tokens: int) -> Iterator[Row]:
+def full_rows(device: str, tokens: int, runs: int) -> Iterator[Row]:
     inputs = full_inputs(device, tokens)
     for name, loss in FULL.items():
-        yield row_of(name, device, inputs, loss)
+        yield row_of(name, device, inputs, loss, runs)
 
 
-def lab_rows(device: str) -> Iterator[Row]:
+def lab_rows(device: str, runs: int) -> Iterator[Row]:
     inputs = lab_inputs(device)
     for name in ("p-kl", "p-kl-mean", "h-kl", "gold", "uld"):
-        yield row_of(f"lab {name}", device, inputs, partial(by_preset, name))
+        yield row_of(f"lab {name}", device, inputs, partial(by_preset, name), runs)
 
 
 def by_preset(name: str, student: Tensor, teacher: Tensor, another: Tensor, inputs: Inputs) -> Tensor:
@@ -140,10 +141,10 @@ FULL: dict[str, Loss] = {
 }
 
 
-def row_of(name: str, device: str, inputs: Inputs, loss: Loss) -> Row:
+def row_of(name: str, device: str, inputs: Inputs, loss: Loss, runs: int) -> Row:
     """One loss, timed, weighed and compared with itself in float64."""
     value, gradient = run(loss, inputs, inputs.student_logits.dtype)
-    milliseconds, peak = cuda_cost(loss, inputs) if device == "cuda" else cpu_cost(loss, inputs)
+    milliseconds, peak = (cuda_cost if device == "cuda" else cpu_cost)(loss, inputs, runs)
     exact_value, exact_gradient = run(loss, inputs, torch.float64)
     loss_error = abs(float(value) / float(exact_value) - 1)
     # summed in place: two arrays in float64 are all that fits beside the logits
@@ -167,7 +168,7 @@ def step(loss: Loss, inputs: Inputs) -> None:
     loss(student, inputs.teacher_logits, inputs.another_logits, inputs).backward()  # type: ignore[no-untyped-call]
 
 
-def cuda_cost(loss: Loss, inputs: Inputs) -> tuple[float, float]:
+def cuda_cost(loss: Loss, inputs: Inputs, runs: int) -> tuple[float, float]:
     """Milliseconds by the card's own clock, bytes above what was allocated before."""
     step(loss, inputs)
     before = torch.cuda.memory_allocated()
@@ -175,7 +176,7 @@ def cuda_cost(loss: Loss, inputs: Inputs) -> tuple[float, float]:
     step(loss, inputs)
     peak = torch.cuda.max_memory_allocated() - before
     times = []
-    for _ in range(RUNS["cuda"]):
+    for _ in range(runs):
         start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         start.record()
         step(loss, inputs)
@@ -185,13 +186,13 @@ def cuda_cost(loss: Loss, inputs: Inputs) -> tuple[float, float]:
     return median(times), peak
 
 
-def cpu_cost(loss: Loss, inputs: Inputs) -> tuple[float, float]:
+def cpu_cost(loss: Loss, inputs: Inputs, runs: int) -> tuple[float, float]:
     """Milliseconds, and bytes above what the process held before."""
     step(loss, inputs)
     give_back()
     peak = measured(lambda: step(loss, inputs)).peak_mb * 1e6
     times = []
-    for _ in range(RUNS["cpu"]):
+    for _ in range(runs):
         start = time.perf_counter()
         step(loss, inputs)
         times.append(1000 * (time.perf_counter() - start))
