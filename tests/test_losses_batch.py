@@ -807,3 +807,15 @@ def by_token(batch: Batch, gradient: Tensor | None) -> Tensor:
     assert not gradient[~batch.student.mask].any()
     ids = batch.student.ids[batch.student.mask]
     return gradient[batch.student.mask][ids.argsort()]
+
+
+def test_labels_are_no_answer_to_what_is_to_be_learned() -> None:
+    """-100 is true as a bool, so labels would train on the prompt."""
+    aligned = align(words("", "a", "b"), words("", "a", "b"))
+    labels = np.array([-100, -100, 5])
+    with pytest.raises(ShapeError, match=re.escape("`learn` holds -100; it says yes or no. Give labels != -100.")):
+        collate([aligned], learn=[labels])
+    ids, mask = torch.from_numpy(aligned.student.ids)[None].long(), torch.ones(1, 3)
+    with pytest.raises(ShapeError, match="labels != -100"):
+        batch_of([aligned], (ids, mask), (ids, mask), learn=torch.from_numpy(labels)[None])
+    assert len(batch_of([aligned], (ids, mask), (ids, mask), learn=torch.from_numpy(labels)[None] != -100)) == 1

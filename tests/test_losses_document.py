@@ -9,6 +9,10 @@ import torch
 import transformers
 
 from tests.running import ROOT
+from xtoken_core import catalog
+from xtoken_core.alignment import align
+from xtoken_core.losses import Batch, collate, p_kl, prepare
+from xtoken_core.projection import build
 
 DOCUMENT = ROOT / "docs" / "losses.md"
 TEXTS = ["Hundreds of 201 cats", "17 + 25 = 42"]
@@ -45,7 +49,28 @@ def test_its_training_loop_trains(monkeypatch: pytest.MonkeyPatch) -> None:
         .replace("lr=1e-5", "lr=1e-2")
         .replace("    loss.backward()", "    losses.append(loss.item())\n    loss.backward()")
     )
+    assert len([line for line in loop[1].splitlines() if line]) <= 24
     losses: list[float] = []
     exec(source, {"device": "cpu", "batches": [TEXTS] * 4, "losses": losses})
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_packed_texts_as_the_document_reads_them_have_the_loss_of_padded_ones() -> None:
+    cut_s, cut_t = catalog.load("llama-3.2").encode, catalog.load("qwen3").encode
+    aligned = [align(cut_s(text), cut_t(text)) for text in TEXTS]
+    w, student, teacher = prepare(build(catalog.load("llama-3.2"), catalog.load("qwen3"))), tiny("Llama"), tiny("Qwen")
+
+    def loss(batch: Batch, **masks: tuple[torch.Tensor | None, torch.Tensor | None]) -> float:
+        sides = zip((student, teacher), (batch.student, batch.teacher), masks["masks"], strict=True)
+        with torch.no_grad():
+            read = [
+                model(side.ids, attention_mask=mask, position_ids=side.positions, use_cache=False).logits
+                for model, side, mask in sides
+            ]
+        return p_kl(*read, batch, w).item()
+
+    padded, packed = collate(aligned), collate(aligned, pack=(64, 64))
+    assert len(packed.student.ids) == 1
+    wanted = loss(padded, masks=(padded.student.mask, padded.teacher.mask))
+    assert loss(packed, masks=(None, None)) == pytest.approx(wanted, rel=1e-4)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from xtoken_core import losses as package
 from xtoken_core.alignment import align
+from xtoken_core.common_set import CommonSet
 from xtoken_core.errors import LossError, ShapeError
 from xtoken_core.losses import (
     PRESETS,
@@ -22,12 +23,14 @@ from xtoken_core.losses import (
     Direction,
     LearnedW,
     Merge,
+    blocks,
     collate,
     forward_kl,
     hybrid,
     jsd,
     kl,
     p_kl,
+    pairs_of,
     prepare,
     preset,
     projected,
@@ -651,9 +654,63 @@ def test_merges_and_directions_may_be_given_by_name() -> None:
 
 
 def test_tensors_on_other_devices_are_refused() -> None:
-    sentence = "The student's logits are on cpu, the teacher's on meta, the batch on cpu. Move all to one device"
-    with refused(ShapeError, sentence):
-        projected(student_logits(), teacher_logits().to("meta"), batch_of_201(), prepare(by_hand()))
+    w, batch = prepare(by_hand()), batch_of_201()
+    sentence = "The student's logits are on cpu, but {} on meta. Move all to one device"
+    with refused(ShapeError, sentence.format("the teacher's are")):
+        projected(student_logits(), teacher_logits().to("meta"), batch, w)
+    with refused(ShapeError, sentence.format("the batch is")):
+        projected(student_logits(), teacher_logits(), batch.to("meta"), w)
+    with refused(ShapeError, sentence.format("W is")):
+        projected(student_logits(), teacher_logits(), batch, w.to("meta"))
+    with refused(ShapeError, sentence.format("W is")):
+        hybrid(student_logits(), teacher_logits(), batch, w.to("meta").strict)
+
+
+def test_another_thing_than_w_or_pairs_is_refused_by_its_kind() -> None:
+    w = prepare(by_hand())
+    with refused(LossError, "W was given as Pairs; give what `build`, `prepare` or `LearnedW` makes."):
+        projected(student_logits(), teacher_logits(), batch_of_201(), w.strict)
+    with refused(LossError, "The pairs were given as PreparedW; give `.strict` or `.relaxed` of a prepared W."):
+        hybrid(student_logits(), teacher_logits(), batch_of_201(), w)
+
+
+def test_a_set_that_is_none_is_refused() -> None:
+    w = by_hand()
+    with refused(LossError, "The common set mine pairs a student token twice. Give each one partner."):
+        pairs_of(CommonSet("mine", np.array([1, 1]), np.array([0, 2])), w.student, w.teacher)
+    with refused(LossError, "The common set mine holds tokens beyond"):
+        pairs_of(CommonSet("mine", np.array([1]), np.array([99])), w.student, w.teacher)
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "kl"])
+@pytest.mark.parametrize("side", ["student", "teacher"])
+def test_a_logit_that_is_no_number_makes_a_loss_that_is_none(name: str, side: str) -> None:
+    student, teacher = student_logits(), teacher_logits()
+    (student if side == "student" else teacher).data[0, 0, 1] = math.nan
+    assert PRESETS[name](student, teacher, batch_of_201(), prepare(by_hand())).isnan()
+
+
+def test_a_second_derivative_is_refused_and_not_0() -> None:
+    student = student_logits().detach().requires_grad_()
+    loss = PRESETS["p-kl"](student, teacher_logits(), batch_of_201(), prepare(by_hand()))
+    with refused(LossError, "A second derivative was asked for (create_graph=True)."):
+        torch.autograd.grad(loss, student, create_graph=True)
+
+
+def test_without_grad_mode_no_gradient_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_no_gradients", None)  # to call it would be an error
+    with torch.no_grad():
+        student = student_logits().detach().requires_grad_()
+        assert PRESETS["p-kl"](student, teacher_logits(), batch_of_201(), prepare(by_hand())) > 0
+
+
+def test_a_learned_w_gives_its_weights_as_a_w() -> None:
+    w = LearnedW(by_hand())
+    with torch.no_grad():
+        w.free += torch.randn(w.free.shape, generator=torch.Generator().manual_seed(0))
+    found = w.projection()
+    assert np.allclose(np.sort(found.weights), np.sort(w.rows().detach().numpy()))
+    assert (np.diff(found.weights) <= 0).all()
 
 
 # one vocabulary

@@ -18,14 +18,16 @@ from xtoken_core.losses.blocks import ChunkLosses
 from xtoken_core.losses.by_pairs import Pairs, pairs_of
 from xtoken_core.losses.by_projection import Direction
 from xtoken_core.losses.collating import answer, batch_of, collate
-from xtoken_core.losses.divergence import forward_kl, jsd, reverse_kl
+from xtoken_core.losses.divergence import forward_kl, jsd, named, reverse_kl
 from xtoken_core.losses.merge import Merge
+from xtoken_core.losses.mixing import combined, cross_entropy, dynamic, fixed, teacher_weights
 from xtoken_core.losses.objectives import hybrid, projected, same
 from xtoken_core.losses.prepared import LearnedW, PreparedW, prepare
 from xtoken_core.losses.presets import PRESETS, gold, h_kl, kl, p_kl, p_kl_mean, preset, uld
 
 __all__ = [
     "PRESETS", "Batch", "ChunkLosses", "Direction", "LearnedW", "Merge", "Pairs", "PreparedW", "TokenBatch", "answer",
-    "batch_of", "collate", "forward_kl", "gold", "h_kl", "hybrid", "jsd", "kl", "p_kl", "p_kl_mean", "pairs_of",
-    "prepare", "preset", "projected", "reverse_kl", "same", "uld",
+    "batch_of", "collate", "combined", "cross_entropy", "dynamic", "fixed", "forward_kl", "gold", "h_kl", "hybrid",
+    "jsd", "kl", "named", "p_kl", "p_kl_mean", "pairs_of", "prepare", "preset", "projected", "reverse_kl", "same",
+    "teacher_weights", "uld",
 ]  # fmt: skip

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from xtoken_core.errors import LossError
 from xtoken_core.losses.batch import Batch, ChunkTargets
 from xtoken_core.losses.merge import (
     Mass,
@@ -32,7 +32,14 @@ from xtoken_core.losses.merge import (
     teacher_mass,
     through_scalars,
 )
-from xtoken_core.losses.rows import Rows, add_token_gradients, arithmetic, floats_of_a_block, log_probs, token_log_probs
+from xtoken_core.losses.rows import (
+    Rows,
+    arithmetic,
+    floats_of_a_block,
+    log_probs,
+    token_log_probs,
+    write_token_gradients,
+)
 from xtoken_core.sequence import Ints
 
 KINDS = 64  # of loss, merge, divergence and vocabulary that a process may compile; more run uncompiled
@@ -78,6 +85,8 @@ class ChunkLosses:
 
 def chunk_losses(work: Work, student_logits: Tensor, log_weights: Tensor) -> ChunkLosses:
     """Runs the work on student logits [B, T_s, V_s or more] and W's log weights [E]; both may get gradients."""
+    if not torch.is_grad_enabled():
+        student_logits, log_weights = student_logits.detach(), log_weights.detach()  # no gradient is to be made
     values, numbers = _ChunkLosses.apply(student_logits, log_weights, work)  # type: ignore[no-untyped-call]
     named = dict(zip((*work.parts, *work.others), numbers, strict=True))
     return ChunkLosses(values, {name: named[name] for name in work.parts}, {name: named[name] for name in work.others})
@@ -85,7 +94,7 @@ def chunk_losses(work: Work, student_logits: Tensor, log_weights: Tensor) -> Chu
 
 @dataclass(frozen=True, slots=True)
 class _Gradients:
-    """Of Σ weights · values, added up block by block. weights [C]: what each chunk counts.
+    """Of Σ weights · values, filled block by block; each row is written once. weights [C]: what each chunk counts.
 
     logits [B, T_s, V], float32 where the logits are float16; scalars: [C] each; log_weights [E], None where W is fixed.
     """
@@ -95,7 +104,8 @@ class _Gradients:
     scalars: Scalars
     log_weights: Tensor | None
 
-    def scaled(self, factor: float) -> "_Gradients":
+    def scale_(self, factor: float) -> "_Gradients":
+        """In place."""
         if factor != 1:
             self.logits.mul_(factor)
             if self.log_weights is not None:
@@ -114,14 +124,17 @@ class _ChunkLosses(torch.autograd.Function):
         return numbers[: len(work.parts)].sum(0), numbers
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, weights: Tensor, _: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        if torch.is_grad_enabled():
+            raise LossError(
+                "A second derivative was asked for (create_graph=True). The losses have none; ask for the first."
+            )
         student_logits, log_weights = ctx.saved_tensors
         made, ctx.made = ctx.made, None  # a second backward pass makes them anew
         if made is None or bool((weights != weights[:1]).any()):
             made = _run(ctx.work, student_logits, log_weights, weights, learned=ctx.needs_input_grad[1])[1]
         elif len(weights):
-            made = made.scaled(float(weights[0] / made.weights[0]))
+            made = made.scale_(float(weights[0] / made.weights[0]))
         return made.logits.to(student_logits.dtype), made.log_weights, None
 
 
@@ -216,7 +229,7 @@ def _run_exactly(
         flat = gradients.logits.flatten(0, 1)[:, : work.students]
         scalars = student.log_probs, student.log_others, student.reading.places
         for_scalars = through_scalars(*scalars, student.scalars, gradients.scalars)
-        add_token_gradients(student.rows, student.reading.scalars, *for_scalars, flat)
+        write_token_gradients(student.rows, student.reading.scalars, *for_scalars, flat)
     return numbers, gradients
 
 
@@ -233,7 +246,7 @@ def _no_gradients(weights: Tensor, student: _Side, logits: Tensor, log_weights: 
 def _block_numbers(
     work: Work, student: _Side, teacher: _Side, block: _Block, log_weights: Tensor, gradients: _Gradients | None
 ) -> Tensor:
-    """[P, n]; adds the block's gradients where they are wanted."""
+    """[P, n]; writes the block's gradients where they are wanted."""
     part_s, part_t = student.part(block.student, block.chunks), teacher.part(block.teacher, block.chunks)
     if gradients is None:
         return _numbers_of(work, student, part_s, part_t, log_weights)

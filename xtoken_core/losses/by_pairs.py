@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xtoken_core.common_set import CommonSet
+from xtoken_core.errors import LossError
 from xtoken_core.losses.batch import moved
 from xtoken_core.losses.divergence import Divergence
 from xtoken_core.losses.merge import Mass
@@ -40,7 +41,14 @@ class Pairs:
 
 
 def pairs_of(common: CommonSet, student: Side, teacher: Side, *, device: torch.device | str = "cpu") -> Pairs:
-    """A common set for two vocabularies (`Projection.student`, `.teacher`), on a device."""
+    """A common set for two vocabularies (`Projection.student`, `.teacher`), on a device.
+
+    Raises LossError where a student token is in several pairs, or a token isn't in its vocabulary.
+    """
+    if len(np.unique(common.students)) < len(common):
+        raise LossError(f"The common set {common.name} pairs a student token twice. Give each one partner.")
+    if max(common.students, default=0) >= student.ids or max(common.teachers, default=0) >= teacher.ids:
+        raise LossError(f"The common set {common.name} holds tokens beyond {student.ids:,} and {teacher.ids:,}.")
     weights, ids = np.zeros((student.ids, 1)), np.zeros((student.ids, 1), np.int64)
     weights[common.students, 0], ids[common.students, 0] = 1, common.teachers
     paired = projector_of(ids, weights, teacher.ids)

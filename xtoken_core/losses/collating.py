@@ -112,11 +112,19 @@ def _learned(alignments: Sequence[Alignment], learn: Sequence[Bools] | None) -> 
             f"`learn` has {[len(one) for one in learn][:8]} entries, but the texts have {lengths[:8]} student tokens. "
             f"Give one bool for each student token of each text."
         )
-    return [np.asarray(one, bool) for one in learn]
+    return [_yes_or_no(one) for one in learn]
+
+
+def _yes_or_no(learn: Bools) -> Bools:
+    """As bools. Raises ShapeError for labels, of which every one but 0 would count as yes."""
+    values = np.asarray(learn)
+    if not np.isin(values, (0, 1)).all():
+        raise ShapeError(f"`learn` holds {np.setdiff1d(values, (0, 1))[0]}; it says yes or no. Give labels != -100.")
+    return values.astype(bool)
 
 
 def _unpadded(learn: Tensor, places: list[Place], alignments: Sequence[Alignment]) -> list[Bools]:
-    flat = learn.reshape(-1).bool().cpu().numpy()
+    flat = _yes_or_no(learn.reshape(-1).cpu().numpy())
     chosen = [np.zeros(len(one.student), bool) for one in alignments]
     for one, place in zip(chosen, places, strict=True):
         one[: place.count] = flat[place.offset : place.offset + place.count]

@@ -22,7 +22,7 @@ NAMES = ("forward", "reverse", "jsd")
 
 def forward_kl(log_student: Tensor, log_teacher: Tensor) -> Tensor:
     """KL(teacher ‖ student): [..., V], [..., V] -> [...]. Student outcomes of mass 0 aren't counted."""
-    possible = (log_teacher > -math.inf) & (log_student > -math.inf)
+    possible = (log_teacher != -math.inf) & (log_student != -math.inf)  # a NaN is possible, and stays one
     difference = torch.where(possible, log_teacher - log_student, 0)
     return (log_teacher.exp() * difference).sum(-1)
 

@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from xtoken_core.errors import LossError, ShapeError
 from xtoken_core.losses.batch import Batch, Targets, check_tokens
-from xtoken_core.losses.rows import Rows, add_token_gradients, arithmetic, row_statistics, token_log_probs
+from xtoken_core.losses.rows import Rows, arithmetic, row_statistics, token_log_probs, write_token_gradients
 
 Mixing = Callable[[Tensor, Tensor], Tensor]
 
@@ -60,7 +60,7 @@ def cross_entropy(student_logits: Tensor, batch: Batch, *, vocabulary: int | Non
     logits = student_logits[..., :vocabulary]
     check_tokens("student", logits, batch.student.ids, batch.largest_student)
     found: Tensor = _TokenLogProbs.apply(logits, batch.student_targets)  # type: ignore[no-untyped-call]
-    return -_mean(found)
+    return _mean(-found)
 
 
 def combined(losses: Sequence[Tensor], weights: Tensor | Sequence[float]) -> Tensor:
@@ -122,5 +122,5 @@ class _TokenLogProbs(torch.autograd.Function):
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None]:
         (logits,) = ctx.saved_tensors
         gradient = torch.zeros_like(logits, memory_format=torch.contiguous_format)
-        add_token_gradients(_rows(logits), ctx.targets, weights, torch.zeros_like(weights), gradient.flatten(0, 1))
+        write_token_gradients(_rows(logits), ctx.targets, weights, torch.zeros_like(weights), gradient.flatten(0, 1))
         return gradient, None

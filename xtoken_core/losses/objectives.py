@@ -34,8 +34,12 @@ HYBRID: Numbers = ("common", "outside", "realised"), ()
 
 
 def prepared_for(logits: Tensor, w: AnyW) -> PreparedW:
-    """W as tensors where the logits are; a `Projection` is prepared anew."""
-    return prepare(w, device=logits.device) if isinstance(w, Projection) else w.prepared
+    """W as tensors where the logits are; a `Projection` is prepared anew. Raises LossError for anything else."""
+    if isinstance(w, Projection):
+        return prepare(w, device=logits.device)
+    if isinstance(w, PreparedW | LearnedW):
+        return w.prepared
+    raise LossError(f"W was given as {type(w).__name__}; give what `build`, `prepare` or `LearnedW` makes.")
 
 
 def projected(
@@ -62,6 +66,7 @@ def projected(
     direction = _named(Direction, "direction", direction)
     prepared = prepared_for(student_logits, w)
     log_weights = w.log_weights() if isinstance(w, LearnedW) else prepared.projector.log_weights
+    _check_device(student_logits, "W is", log_weights)
     to_teacher = direction is Direction.TO_TEACHER
     sides = (prepared.student, prepared.teacher) if to_teacher else (prepared.teacher, prepared.student)
 
@@ -87,6 +92,12 @@ def hybrid(
 
     pairs: `PreparedW.strict`, `.relaxed` or `.nothing`, or any common set by `pairs_of`. Raises as `projected`.
     """
+
+    if not isinstance(pairs, Pairs):
+        raise LossError(
+            f"The pairs were given as {type(pairs).__name__}; give `.strict` or `.relaxed` of a prepared W."
+        )
+    _check_device(student_logits, "W is", pairs.common.log_weights)
 
     def loss(student: Mass, teacher: Mass, _: Tensor) -> Mapping[str, Tensor]:
         return hybrid_loss(student, teacher, pairs, divergence)
@@ -144,13 +155,10 @@ def _work(
     check_tokens("student", student_logits, batch.student.ids, batch.largest_student)
     check_tokens("teacher", teacher_logits, batch.teacher.ids, batch.largest_teacher)
     _check_vocabularies(student_logits, teacher_logits, *sides)
-    if not (student_logits.device == teacher_logits.device == batch.places.device):
-        raise ShapeError(
-            f"The student's logits are on {student_logits.device}, the teacher's on {teacher_logits.device}, the batch "
-            f"on {batch.places.device}. Move all to one device; a batch and a prepared W have `.to(device)`."
-        )
+    _check_device(student_logits, "the teacher's are", teacher_logits)
+    _check_device(student_logits, "the batch is", batch.places)
     return Work(
-        teacher_logits.detach(),
+        teacher_logits,
         batch,
         sides[0].ids,
         sides[1].ids,
@@ -159,6 +167,14 @@ def _work(
         loss,
         *numbers,
     )
+
+
+def _check_device(student_logits: Tensor, what: str, other: Tensor) -> None:
+    if student_logits.device != other.device:
+        raise ShapeError(
+            f"The student's logits are on {student_logits.device}, but {what} on {other.device}. Move all to one "
+            f"device; a batch and a prepared W have `.to(device)`."
+        )
 
 
 def _named(kind: type[Named], what: str, given: str) -> Named:

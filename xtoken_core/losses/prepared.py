@@ -65,6 +65,7 @@ class LearnedW(nn.Module):
 
     def __init__(self, w: Projection, *, device: torch.device | str = "cpu") -> None:
         super().__init__()
+        self.start = w
         self.prepared = prepare(w, device=device)
         with np.errstate(divide="ignore"):
             start = np.log(w.weights)
@@ -80,6 +81,10 @@ class LearnedW(nn.Module):
     def rows(self) -> Tensor:
         """[V_s, K], the weights as they are now; 0 outside the support, and in an empty row."""
         return self._log_rows().exp()
+
+    def projection(self) -> Projection:
+        """W with the weights as they are now, to be saved or shown."""
+        return learned(self.start, self.rows().detach().cpu().numpy())
 
     def log_weights(self) -> Tensor:
         """[E], with gradients to `free`."""

@@ -72,10 +72,10 @@ def token_log_probs(rows: Rows, targets: Targets) -> tuple[Tensor, Tensor]:
     return log_p, log_others
 
 
-def add_token_gradients(rows: Rows, targets: Targets, of_p: Tensor, of_others: Tensor, gradient: Tensor) -> None:
-    """Adds the gradient of Σ of_p · log p + of_others · log(1 - p) to `gradient` [B · T, V].
+def write_token_gradients(rows: Rows, targets: Targets, of_p: Tensor, of_others: Tensor, gradient: Tensor) -> None:
+    """Writes the gradient of Σ of_p · log p + of_others · log(1 - p) into the targets' rows of `gradient` [B · T, V].
 
-    of_p, of_others [M]. The targets' rows are all different, and nothing else has written to them.
+    of_p, of_others [M]. The rows are all different, and nothing else writes to them.
     """
     for part in rows.parts(len(targets)):
         log_probs, tokens = rows.log_probs(targets.rows[part]), targets.tokens[part, None]
