@@ -72,20 +72,24 @@ def projected_loss(
 
     top_k: the teacher's k likeliest tokens of each chunk are compared one by one, all others as one outcome.
     """
-    tokens_t, reached, unreachable = _possible(outcomes.student, outcomes.teacher)
+    tokens_t, possible, impossible = _possible(outcomes.student, outcomes.teacher)
     pairs = {"tokens": _top(outcomes.student, tokens_t, top_k) if top_k else (outcomes.student, tokens_t)}
     if student.realised is not None and teacher.realised is not None:
-        realised_s, realised_t = student.realised[:, None], teacher.realised[:, None]
-        realised_t, mass, impossible = _possible(realised_s, realised_t)
+        realised_s = student.realised[:, None]
+        realised_t, more_possible, more_impossible = _possible(realised_s, teacher.realised[:, None])
         pairs["realised"] = realised_s, realised_t
-        reached, unreachable = reached + mass, unreachable + impossible
-    unreachable = unreachable + outcomes.unreachable
-    share = _share(reached, unreachable)
-    scale = (outcomes.log_total - share.log())[:, None]
+        possible, impossible = possible + more_possible, impossible + more_impossible
+    unreached = impossible + outcomes.unreachable
+    share = _share(possible, unreached)
+    renormalised = (outcomes.log_total - share.log())[:, None]  # from shares of all to what is reached, as large as all
     counted = share * (outcomes.log_total > -math.inf)  # a chunk that the teacher rules out teaches nothing
-    parts = {name: counted * divergence(one, other + scale) for name, (one, other) in pairs.items()}
-    unreachable = unreachable * outcomes.log_total.exp()
-    return {"realised": torch.zeros_like(share), **parts, "unreachable": unreachable, "lost": outcomes.lost}
+    parts = {name: counted * divergence(one, other + renormalised) for name, (one, other) in pairs.items()}
+    return {
+        "realised": torch.zeros_like(share),
+        **parts,
+        "unreachable": unreached * outcomes.log_total.exp(),
+        "lost": outcomes.lost,
+    }
 
 
 def _possible(log_student: Tensor, log_teacher: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -9,6 +9,11 @@ How a chunk of several tokens becomes one distribution, on either side. All in l
     first    p_1
     last     Π_{i<m} p_i(x_i) · p_m
     mean     the mean of all p_i: arithmetic for the student, geometric for the teacher, as NeMo-RL merges
+
+Of a chunk's tokens one is read as a whole row (all of them for `mean`), the others as scalars, log p and log(1 - p). Of
+three chunks with 1, 3 and 2 tokens `chain` reads 3 rows and the scalars 0, 1 | 2, which stand at the places
+
+    [S S]  [0 1]  [2 S]        S = 3: no scalar
 """
 
 import math
