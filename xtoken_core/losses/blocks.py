@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xtoken_core.errors import LossError
 from xtoken_core.losses.batch import Batch, ChunkTargets
 from xtoken_core.losses.merge import (
     Mass,
@@ -37,6 +36,7 @@ from xtoken_core.losses.rows import (
     arithmetic,
     floats_of_a_block,
     log_probs,
+    refuse_second_derivative,
     token_log_probs,
     write_token_gradients,
 )
@@ -125,10 +125,7 @@ class _ChunkLosses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, weights: Tensor, _: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        if torch.is_grad_enabled():
-            raise LossError(
-                "A second derivative was asked for (create_graph=True). The losses have none; ask for the first."
-            )
+        refuse_second_derivative()
         student_logits, log_weights = ctx.saved_tensors
         made, ctx.made = ctx.made, None  # a second backward pass makes them anew
         if made is None or bool((weights != weights[:1]).any()):

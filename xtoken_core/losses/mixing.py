@@ -14,11 +14,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from xtoken_core.errors import LossError, ShapeError
 from xtoken_core.losses.batch import Batch, Targets, check_tokens
-from xtoken_core.losses.rows import Rows, arithmetic, row_statistics, token_log_probs, write_token_gradients
+from xtoken_core.losses.rows import (
+    Rows,
+    arithmetic,
+    refuse_second_derivative,
+    row_statistics,
+    target_log_probs,
+    write_token_gradients,
+)
 
 Mixing = Callable[[Tensor, Tensor], Tensor]
 
@@ -115,12 +121,12 @@ class _TokenLogProbs(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, targets: Targets) -> Tensor:
         ctx.targets = targets
         ctx.save_for_backward(logits)
-        return token_log_probs(_rows(logits), targets)[0]
+        return target_log_probs(_rows(logits), targets)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None]:
+        refuse_second_derivative()
         (logits,) = ctx.saved_tensors
         gradient = torch.zeros_like(logits, memory_format=torch.contiguous_format)
-        write_token_gradients(_rows(logits), ctx.targets, weights, torch.zeros_like(weights), gradient.flatten(0, 1))
+        write_token_gradients(_rows(logits), ctx.targets, weights, None, gradient.flatten(0, 1))
         return gradient, None

@@ -92,7 +92,6 @@ def hybrid(
 
     pairs: `PreparedW.strict`, `.relaxed` or `.nothing`, or any common set by `pairs_of`. Raises as `projected`.
     """
-
     if not isinstance(pairs, Pairs):
         raise LossError(
             f"The pairs were given as {type(pairs).__name__}; give `.strict` or `.relaxed` of a prepared W."

@@ -57,7 +57,6 @@ class Projector:
     """
 
     students: int
-    teachers: int
     reached: Selection
     unreached: Tensor
     lost: Tensor
@@ -168,7 +167,6 @@ def projector_of(ids: Ints, weights: Floats, teachers: int) -> Projector:
     matrix = len(weights), len(reached) - alone
     return Projector(
         students=len(weights),
-        teachers=teachers,
         reached=selection(reached, teachers),
         unreached=torch.from_numpy(np.flatnonzero(degrees == 0)),
         lost=torch.from_numpy(np.flatnonzero(~weights.any(1))),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xtoken_core.errors import LossError
 from xtoken_core.losses.batch import Targets
 
 FLOATS = {"cpu": 2**21, "cuda": 3 * 2**25}  # that the rows of a block may hold
@@ -38,6 +39,14 @@ def log_probs(logits: Tensor, temperature: float, dtype: torch.dtype) -> Tensor:
     return found - found.detach().exp().sum(-1, keepdim=True).log()
 
 
+def refuse_second_derivative() -> None:
+    """Called by a backward pass that makes its gradient by hand. Raises LossError where that is to be derived again."""
+    if torch.is_grad_enabled():
+        raise LossError(
+            "A second derivative was asked for (create_graph=True). The losses have none; ask for the first."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Logits flattened to [B · T, V], read as log-probabilities at a temperature τ, in `dtype`."""
@@ -61,6 +70,14 @@ class Rows:
         return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
+def target_log_probs(rows: Rows, targets: Targets) -> Tensor:
+    """[M], log p of the targets."""
+    found = [rows.logits.new_zeros(0, dtype=rows.dtype)]
+    for part in rows.parts(len(targets)):
+        found.append(rows.log_probs(targets.rows[part]).gather(1, targets.tokens[part, None])[:, 0])
+    return torch.cat(found)
+
+
 def token_log_probs(rows: Rows, targets: Targets) -> tuple[Tensor, Tensor]:
     """[M] each: log p of the targets, and log(1 - p), read from the other tokens, which hold its digits near p = 1."""
     found = [rows.logits.new_zeros(2, 0, dtype=rows.dtype)]
@@ -72,17 +89,22 @@ def token_log_probs(rows: Rows, targets: Targets) -> tuple[Tensor, Tensor]:
     return log_p, log_others
 
 
-def write_token_gradients(rows: Rows, targets: Targets, of_p: Tensor, of_others: Tensor, gradient: Tensor) -> None:
+def write_token_gradients(
+    rows: Rows, targets: Targets, of_p: Tensor, of_others: Tensor | None, gradient: Tensor
+) -> None:
     """Writes the gradient of Σ of_p · log p + of_others · log(1 - p) into the targets' rows of `gradient` [B · T, V].
 
-    of_p, of_others [M]. The rows are all different, and nothing else writes to them.
+    of_p, of_others [M], None for zeros. The rows are all different, and nothing else writes to them.
     """
     for part in rows.parts(len(targets)):
         log_probs, tokens = rows.log_probs(targets.rows[part]), targets.tokens[part, None]
-        for_p, for_others = of_p[part, None], of_others[part, None]
-        others = log_probs.scatter(1, tokens, -math.inf)
-        made = log_probs.exp_().mul_(-for_p - for_others)
-        made.addcmul_(for_others, others.softmax(1).nan_to_num_(0.0))
+        for_p = of_p[part, None]
+        if of_others is None:
+            made = log_probs.exp_().mul_(-for_p)
+        else:
+            for_others, others = of_others[part, None], log_probs.scatter(1, tokens, -math.inf)
+            made = log_probs.exp_().mul_(-for_p - for_others)
+            made.addcmul_(for_others, others.softmax(1).nan_to_num_(0.0))
         made.scatter_(1, tokens, made.gather(1, tokens) + for_p).div_(rows.temperature)
         gradient.index_copy_(0, targets.rows[part], made.to(gradient.dtype))
 
