@@ -159,15 +159,18 @@ def _starts(ends: Ints) -> Ints:
 
 
 def _learned_chunks(text: _Text) -> Bools:
-    """[C], the chunks of which every student token is there and to be learned.
-
-    A chunk without any goes with the student token before it, or with the first.
-    """
-    starts, ends = _starts(text.alignment.student_ends), text.alignment.student_ends
+    """[C], the chunks of which every student token is there and to be learned; a gap goes with its neighbour."""
+    starts, ends = _with_neighbours(text.alignment.student_ends)
     before = np.concatenate(([0], np.cumsum(~text.learn)))  # tokens not to be learned before each border
-    starts = np.where(starts == ends, np.maximum(starts - 1, 0), starts)
-    ends = np.maximum(ends, np.minimum(starts + 1, len(text.learn)))
     return np.asarray((before[ends] == before[starts]) & (ends <= text.student.count))
+
+
+def _with_neighbours(ends: Ints) -> tuple[Ints, Ints]:
+    """Each chunk's span [C]; one without tokens gets the token before it, or the text's first."""
+    starts = _starts(ends)
+    empty = starts == ends
+    starts = np.where(empty, np.maximum(starts - 1, 0), starts)
+    return starts, np.where(empty, np.minimum(starts + 1, ends.max(initial=0)), ends)
 
 
 def _kept(text: _Text) -> Ints:
